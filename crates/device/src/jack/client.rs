@@ -1,0 +1,397 @@
+//! One client of a JACK server.
+
+mod connect;
+
+use super::ffi::{self, LatencyRange, Library, RawClient, text};
+use super::process::{self, Port, Process, Signals};
+use super::server::{jackd_answers, pipewire_answers};
+use super::voices::{Ask, MOST_VOICES, RackControl, VoicePair, rack};
+use crate::backend::{
+    CloseError, Health, JackPorts, LatencyParts, MAX_PERIOD_FRAMES, OpenError, Poke, RunInfo, Running,
+    VoicePort, Want,
+};
+use crate::pump::Pump;
+use crate::render::{Claim, Format};
+use crate::stats::Counters;
+use crate::sync::{AtomicU32, Ordering::Relaxed};
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::ptr::null_mut;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use units::{ChannelCount, SampleRate};
+
+/// A callback that stands still this long gives reason to see whether the server lives.
+const STILL_NS: u64 = 40_000_000;
+/// How long opening waits for another client of this process to be done with its opening or closing.
+const TURN_PATIENCE: Duration = Duration::from_secs(4);
+
+/// An open client: closed on drop, unless it was closed before.
+pub(super) struct Client {
+    backend: &'static str,
+    server: String,
+    library: &'static Library,
+    raw: *mut RawClient,
+    /// Freed after the client is closed.
+    process: *mut Process,
+    signals: Arc<Signals>,
+    engine: Format,
+    format: Format,
+    want: Want,
+    rack: RackControl,
+    voices: HashMap<u64, [Port; 2]>,
+    next_voice: u64,
+    remark: Option<String>,
+    connected: bool,
+    /// Cycles when they last moved (or the server was last asked), and when that was, in ns.
+    moved: (u64, u64),
+    connect_at_ns: u64,
+    asked: Mutex<Option<Result<rt::Promotion, rt::Refused>>>,
+}
+
+// SAFETY: libjack's functions may be called from any thread; `process` is only freed, by the last owner.
+unsafe impl Send for Client {}
+
+impl Client {
+    /// Opens a client, registers ports, starts processing and connects.
+    pub(super) fn open(
+        backend: &'static str,
+        library: &'static Library,
+        server: &str,
+        want: &Want,
+        claim: Claim,
+        poke: Poke,
+    ) -> Result<Self, OpenError> {
+        let turn = library
+            .turn(TURN_PATIENCE)
+            .ok_or(OpenError::NoAnswer { backend, seconds: TURN_PATIENCE.as_secs() })?;
+        let raw = connect_to_server(backend, library, server, want)?;
+        // From here on the client must be closed on every way out.
+        let opened = Self::build(backend, library, raw.0, server, want, claim, poke);
+        if opened.is_err() {
+            // SAFETY: open and not active.
+            unsafe { (library.jack_client_close)(raw.0) };
+        }
+        let mut client = opened?;
+        let started = client.start();
+        // Before a refused client goes: its drop takes a turn, too.
+        drop(turn);
+        started.map(|()| client)
+    }
+
+    fn build(
+        backend: &'static str,
+        library: &'static Library,
+        raw: *mut RawClient,
+        server: &str,
+        want: &Want,
+        claim: Claim,
+        poke: Poke,
+    ) -> Result<Self, OpenError> {
+        let failed = |detail: String| OpenError::Failed { backend, detail };
+        // SAFETY: an open client.
+        let (hz, period) =
+            unsafe { ((library.jack_get_sample_rate)(raw), (library.jack_get_buffer_size)(raw)) };
+        let rate = SampleRate::new(hz).map_err(|error| failed(error.to_string()))?;
+        let channels = want.channels.or(claim.format().map(|it| it.channels)).unwrap_or(ChannelCount::STEREO);
+        let format = Format { rate, channels };
+        let ports = (1..=channels.get())
+            .map(|number| register(library, raw, &format!("out_{number}")))
+            .collect::<Option<Vec<Port>>>()
+            .ok_or_else(|| failed("the server has no room for our ports".into()))?;
+        let counters = Arc::new(Counters::default());
+        let mut pump = Pump::new(claim, format, Arc::clone(&counters));
+        pump.settle();
+        let engine = pump.engine();
+        let signals = Arc::new(Signals {
+            library,
+            ports,
+            opened_rate_hz: hz,
+            rate_hz: AtomicU32::new(hz),
+            period_frames: AtomicU32::new(period),
+            freewheeling: AtomicBool::new(false),
+            own_latency_frames: pump.resampler_frames(),
+            gone: Mutex::new(None),
+            counters,
+            poke,
+        });
+        let (rack_control, rack) = rack();
+        let process = Box::into_raw(Box::new(Process {
+            library,
+            client: raw,
+            pump,
+            channels: channels.get(),
+            frames: vec![0.0; MAX_PERIOD_FRAMES * channels.get()],
+            rack,
+            gate: want.gate.clone(),
+            engine_hz: u64::from(engine.rate.hz()),
+            signals: Arc::clone(&signals),
+        }));
+        Ok(Self {
+            backend,
+            server: server.into(),
+            library,
+            raw,
+            process,
+            signals,
+            engine,
+            format,
+            want: want.clone(),
+            rack: rack_control,
+            voices: HashMap::new(),
+            next_voice: 1,
+            remark: None,
+            connected: false,
+            moved: (0, rt::monotonic_ns()),
+            connect_at_ns: 0,
+            asked: Mutex::new(None),
+        })
+    }
+
+    fn start(&mut self) -> Result<(), OpenError> {
+        let (library, raw) = (self.library, self.raw);
+        // SAFETY: an open client; the name is a C string of libjack's.
+        let name = unsafe { text((library.jack_get_client_name)(raw)) };
+        if name != self.want.client_name() {
+            self.remark =
+                Some(format!("another `{}` is there: this one is `{name}`", self.want.client_name()));
+        }
+        // SAFETY: open and not active; `process` is freed and `signals` let go only after it is closed.
+        let active = unsafe {
+            process::register(library, raw, self.process, &self.signals);
+            (library.jack_activate)(raw) == 0
+        };
+        if !active {
+            let detail = "the server does not let our client start".into();
+            return Err(OpenError::Failed { backend: self.backend, detail });
+        }
+        if !self.want.no_connect {
+            self.connect()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the callback stands still and no server answers: PipeWire's library does not tell of its server's death.
+    fn is_deserted(&mut self) -> bool {
+        let (now_ns, cycles) = (rt::monotonic_ns(), self.signals.counters.cycles.load(Relaxed));
+        if cycles != self.moved.0 {
+            self.moved = (cycles, now_ns);
+        }
+        if now_ns - self.moved.1 < STILL_NS {
+            return false;
+        }
+        // Asked again after as long.
+        self.moved.1 = now_ns;
+        !if self.library.is_pipewire() { pipewire_answers() } else { jackd_answers(&self.server) }
+    }
+
+    fn shut(&mut self) {
+        if self.raw.is_null() {
+            return;
+        }
+        let turn = self.library.coming_and_going.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: open; after close no callback runs any more, so what they used may be freed. Each once, for `raw` is
+        // null from now on.
+        unsafe {
+            (self.library.jack_deactivate)(self.raw);
+            (self.library.jack_client_close)(self.raw);
+            drop(Box::from_raw(self.process));
+        }
+        drop(turn);
+        self.raw = null_mut();
+    }
+
+    /// Unregisters the ports of pairs that have come back.
+    fn reap(&mut self) {
+        while let Ok(pair) = self.rack.returned.pop() {
+            for port in pair.ports {
+                // SAFETY: a port of this client that the callback has let go.
+                unsafe { (self.library.jack_port_unregister)(self.raw, port) };
+            }
+        }
+    }
+}
+
+/// A raw client between its opening and its owner.
+struct Opened(*mut RawClient);
+
+fn connect_to_server(
+    backend: &'static str,
+    library: &'static Library,
+    server: &str,
+    want: &Want,
+) -> Result<Opened, OpenError> {
+    let failed = |detail: &str| OpenError::Failed { backend, detail: detail.into() };
+    let name = CString::new(want.client_name()).map_err(|_| failed("a client name with a zero byte"))?;
+    let server_name = CString::new(server).map_err(|_| failed("a server name with a zero byte"))?;
+    let mut status = 0;
+    // SAFETY: C strings; the variadic argument is the one that SERVER_NAME announces.
+    let raw = unsafe {
+        (library.jack_client_open)(
+            name.as_ptr(),
+            ffi::NO_START_SERVER | ffi::SERVER_NAME,
+            &mut status,
+            server_name.as_ptr(),
+        )
+    };
+    if !raw.is_null() {
+        return Ok(Opened(raw));
+    }
+    if status & ffi::STATUS_VERSION != 0 {
+        return Err(failed(
+            "the server is of another version than its library: install both from one source",
+        ));
+    }
+    if status & ffi::STATUS_SERVER_FAILED != 0 {
+        return Err(OpenError::NoServer {
+            backend,
+            detail: format!("no server `{server}` is running"),
+            remedy: "start one (for example: jackd -d alsa), or choose another with --backend".into(),
+        });
+    }
+    Err(failed(&format!("the server `{server}` refuses our client (status {status:#x})")))
+}
+
+fn register(library: &Library, raw: *mut RawClient, name: &str) -> Option<Port> {
+    let name = CString::new(name).ok()?;
+    let flags = ffi::PORT_IS_OUTPUT | ffi::PORT_IS_TERMINAL;
+    // SAFETY: an open client and C strings.
+    let port = unsafe { (library.jack_port_register)(raw, name.as_ptr(), ffi::AUDIO.as_ptr(), flags, 0) };
+    (!port.is_null()).then_some(Port(port))
+}
+
+/// A voice's name as a part of a port name: what JACK takes, and short enough.
+fn port_name(voice: &str, side: usize) -> String {
+    let plain: String =
+        voice.chars().map(|c| if c.is_ascii_graphic() && c != ':' { c } else { '_' }).take(48).collect();
+    format!("{}_{}", if plain.is_empty() { "voice" } else { &plain }, side + 1)
+}
+
+impl Running for Client {
+    fn info(&self) -> RunInfo {
+        let period = self.signals.period_frames.load(Relaxed);
+        let mut range = LatencyRange::default();
+        if !self.raw.is_null() && !self.signals.is_gone() {
+            // SAFETY: a port of an open client.
+            unsafe {
+                (self.library.jack_port_get_latency_range)(
+                    self.signals.ports[0].0,
+                    ffi::PLAYBACK_LATENCY,
+                    &mut range,
+                );
+            }
+        }
+        RunInfo {
+            backend: self.backend,
+            device: self.want.device.clone().unwrap_or_else(|| self.server.clone()),
+            format: self.format,
+            period_frames: period,
+            latency: LatencyParts {
+                period_frames: period,
+                device_frames: range.max,
+                resampler_frames: self.signals.own_latency_frames,
+            },
+            remark: self.remark.clone(),
+        }
+    }
+
+    fn health(&mut self) -> Health {
+        self.reap();
+        if let Some(reason) = self.signals.gone.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Health::Gone(reason);
+        }
+        if self.is_deserted() {
+            return Health::Gone("the server does not run any more".into());
+        }
+        self.connect_when_possible();
+        match self.signals.rate_hz.load(Relaxed) {
+            hz if hz != self.signals.opened_rate_hz => {
+                Health::Changed(format!("the server runs at {hz} Hz now"))
+            }
+            _ => Health::Well,
+        }
+    }
+
+    fn counters(&self) -> &Arc<Counters> {
+        &self.signals.counters
+    }
+
+    fn is_paced(&self) -> bool {
+        !self.signals.freewheeling.load(Relaxed)
+    }
+
+    fn promotion(&self) -> Option<Result<rt::Promotion, rt::Refused>> {
+        let thread = self.signals.counters.thread.load(Relaxed);
+        // SAFETY: an open client (`raw` is null only in `drop` and `close`).
+        let realtime = unsafe { (self.library.jack_is_realtime)(self.raw) } == 1;
+        if thread == 0 || !realtime || self.want.no_realtime || self.signals.freewheeling.load(Relaxed) {
+            return None;
+        }
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let thread = rt::ThreadId::from_raw(thread as i32);
+        Some(asked.get_or_insert_with(|| rt::promote_thread(thread, rt::Want::AUDIO)).clone())
+    }
+
+    fn add_voice_port(&mut self, port: VoicePort) -> Result<(), OpenError> {
+        self.reap();
+        if self.want.jack_ports != JackPorts::Voice || self.voices.contains_key(&port.key) {
+            return Ok(());
+        }
+        let full = || OpenError::Failed {
+            backend: self.backend,
+            detail: format!("no ports for voice `{}`: the server has no room", port.name),
+        };
+        if self.voices.len() == MOST_VOICES || self.rack.ask.is_full() {
+            return Err(full());
+        }
+        let pair = [0, 1].map(|side| {
+            register(self.library, self.raw, &port_name(&port.name, side)).or_else(|| {
+                // The name is taken by another voice: numbered.
+                let number = {
+                    self.next_voice += 1;
+                    self.next_voice
+                };
+                register(self.library, self.raw, &port_name(&format!("{}-{number}", port.name), side))
+            })
+        });
+        let [Some(left), Some(right)] = pair else {
+            for port in pair.into_iter().flatten() {
+                // SAFETY: a port of this client that nobody else knows.
+                unsafe { (self.library.jack_port_unregister)(self.raw, port.0) };
+            }
+            return Err(full());
+        };
+        let voice = VoicePair::new(
+            port.key,
+            [left.0, right.0],
+            port.tap.clone(),
+            self.engine,
+            self.format.rate,
+            MAX_PERIOD_FRAMES,
+        );
+        if self.rack.ask.push(Ask::Add(Box::new(voice))).is_ok() {
+            self.voices.insert(port.key, [left, right]);
+        }
+        Ok(())
+    }
+
+    fn remove_voice_port(&mut self, key: u64) {
+        if self.voices.remove(&key).is_some() {
+            // A server that stands still takes nothing: then the ports go with the client.
+            let _ = self.rack.ask.push(Ask::Remove(key));
+        }
+        self.reap();
+    }
+
+    fn close(mut self: Box<Self>) -> Result<(), CloseError> {
+        self.shut();
+        Ok(())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}

@@ -1,0 +1,251 @@
+//! The skeleton that every backend's callback is: take the seat, go through the door, render, fit rate and channels to the
+//! device, put back, count. Format conversion is here and nowhere else.
+
+use crate::backend::MAX_PERIOD_FRAMES;
+use crate::render::{Block, Claim, Format, Render};
+use crate::stats::Counters;
+use crate::sync::Ordering::Relaxed;
+use dsp::resample::{Quality, Resampler};
+use dsp::route::Route;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a callback relates to time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Timing {
+    /// It was to begin at this moment of the monotonic clock, in ns.
+    Due { at_ns: u64 },
+    /// It began this long after its moment, by the server's clock.
+    LateBy { ns: u64 },
+    /// Nobody says: judged by the time since the last one.
+    Interval,
+    /// Free-running: no lateness, no load.
+    Free,
+}
+
+/// Sound that begins in the middle of a piece (a device taken back) is faded in over this time.
+const FADE_IN: Duration = Duration::from_millis(5);
+
+/// The callback of one opened device.
+pub(crate) struct Pump {
+    claim: Claim,
+    device: Format,
+    engine: Format,
+    fitter: Fitter,
+    counters: Arc<Counters>,
+    last_begin_ns: u64,
+    last_length_ns: u64,
+    /// Whether the last callback had the seat.
+    seated: bool,
+    /// Frames of fade-in still to come, of how many.
+    fade: (usize, usize),
+    locked: Vec<(rt::Part, rt::Touch)>,
+}
+
+/// Turns what the engine renders into what the device takes.
+struct Fitter {
+    route: Option<Route>,
+    resampler: Option<Resampler>,
+    /// One chunk in engine channels at the device's rate, where the channels differ.
+    chunk: Vec<f32>,
+}
+
+impl Pump {
+    /// A callback for a device of format `device`. The Renderer's format is what sits in the seat now, else as the
+    /// device's. `[control]`
+    pub(crate) fn new(claim: Claim, device: Format, counters: Arc<Counters>) -> Self {
+        let engine = claim.format().unwrap_or(device);
+        let fitter = Fitter::new(engine, device);
+        Self {
+            claim,
+            device,
+            engine,
+            fitter,
+            counters,
+            last_begin_ns: 0,
+            last_length_ns: 0,
+            seated: false,
+            fade: (0, 1),
+            locked: Vec::new(),
+        }
+    }
+
+    /// Asks for its memory to stay resident, after the thread's stack. Call it on the thread that will pump, before the
+    /// first cycle. `[control]`
+    pub(crate) fn settle(&mut self) {
+        let parts = [rt::Part::of(&*self.counters), rt::Part::of(self.fitter.chunk.as_slice())];
+        self.locked = parts.into_iter().map(|part| (part, rt::keep_resident(part))).collect();
+    }
+
+    /// Frames that the resampler delays, at the device's rate.
+    pub(crate) fn resampler_frames(&self) -> u32 {
+        self.fitter.resampler.as_ref().map_or(0, |it| it.latency_frames() as u32)
+    }
+
+    /// Whether the next `frames` frames of the Renderer are not all there yet.
+    pub(crate) fn awaits(&self, frames: usize) -> bool {
+        self.claim.with(|renderer| renderer.awaits(frames)).unwrap_or(false)
+    }
+
+    /// Format of what is rendered.
+    pub(crate) fn engine(&self) -> Format {
+        self.engine
+    }
+
+    /// Whether nobody sits in the seat. `[control]`
+    pub(crate) fn is_seat_empty(&self) -> bool {
+        self.claim.format().is_none()
+    }
+
+    /// Fills `out` (interleaved, the device's channels), whatever happens. `[rt]`
+    pub(crate) fn cycle(&mut self, out: &mut [f32], timing: Timing) {
+        let frames = out.len() / self.device.channels.get();
+        let begin_ns = rt::monotonic_ns();
+        self.note_begin(begin_ns, timing);
+        let load = if matches!(timing, Timing::Free) { 0.0 } else { self.counters.load() };
+        let had_seat = rt::enter(|| self.fill(out, load));
+        self.note_end(begin_ns, frames, had_seat, timing);
+    }
+
+    /// Whether the Renderer filled `out`; else it is silent.
+    fn fill(&mut self, out: &mut [f32], load: f32) -> bool {
+        let Self { claim, fitter, engine, .. } = self;
+        let format = *engine;
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            claim.with(|renderer| {
+                if renderer.rate() != format.rate || renderer.channels() != format.channels {
+                    return None;
+                }
+                let in_the_middle = renderer.frame().0 > 0;
+                fitter.fill(renderer, out, load);
+                Some(in_the_middle)
+            })
+        }));
+        let in_the_middle = match done {
+            Ok(Ok(played)) => played,
+            Ok(Err(_)) => None,
+            Err(panic) => {
+                // Not freed here: it happens once, for the seat is broken now.
+                std::mem::forget(panic);
+                None
+            }
+        };
+        match in_the_middle {
+            None => out.fill(0.0),
+            Some(true) if !self.seated => {
+                let frames = self.device.rate.frames(FADE_IN).0.max(1) as usize;
+                self.fade = (frames, frames);
+            }
+            Some(_) => {}
+        }
+        self.seated = in_the_middle.is_some();
+        self.fade_in(out);
+        self.seated
+    }
+
+    fn fade_in(&mut self, out: &mut [f32]) {
+        let (left, all) = &mut self.fade;
+        for frame in out.chunks_mut(self.device.channels.get()) {
+            if *left == 0 {
+                return;
+            }
+            let gain = 1.0 - *left as f32 / *all as f32;
+            frame.iter_mut().for_each(|sample| *sample *= gain);
+            *left -= 1;
+        }
+    }
+
+    fn note_begin(&mut self, begin_ns: u64, timing: Timing) {
+        if self.last_begin_ns == 0 {
+            self.counters.thread.store(rt::ThreadId::current().raw() as u32, Relaxed);
+        }
+        let late_ns = match timing {
+            Timing::Due { at_ns } => Some(begin_ns.saturating_sub(at_ns)),
+            Timing::LateBy { ns } => Some(ns),
+            Timing::Interval if self.last_begin_ns > 0 => {
+                Some(begin_ns.saturating_sub(self.last_begin_ns + self.last_length_ns))
+            }
+            Timing::Interval | Timing::Free => None,
+        };
+        if let Some(late_ns) = late_ns {
+            self.counters.lateness.add(late_ns);
+        }
+        self.last_begin_ns = begin_ns;
+    }
+
+    fn note_end(&mut self, begin_ns: u64, frames: usize, played: bool, timing: Timing) {
+        let counters = &*self.counters;
+        let busy_ns = rt::monotonic_ns() - begin_ns;
+        self.last_length_ns = frames as u64 * 1_000_000_000 / u64::from(self.device.rate.hz());
+        counters.busy_ns.fetch_add(busy_ns, Relaxed);
+        counters.asked_frames.fetch_add(frames as u64, Relaxed);
+        let kind = if played { &counters.rendered_frames } else { &counters.silent_frames };
+        kind.fetch_add(frames as u64, Relaxed);
+        counters.period_frames.store(frames as u32, Relaxed);
+        if !matches!(timing, Timing::Free) && frames > 0 {
+            let load = busy_ns as f32 / self.last_length_ns as f32;
+            counters.load_bits.store(load.to_bits(), Relaxed);
+            // Bits of positive floats order as the floats do.
+            counters.worst_load_bits.fetch_max(load.to_bits(), Relaxed);
+            if load > 1.0 {
+                counters.engine_late.fetch_add(1, Relaxed);
+            }
+        }
+        // Last: who sees the number move sees the rest.
+        counters.cycles.fetch_add(1, crate::sync::Ordering::Release);
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        for (part, touch) in self.locked.drain(..) {
+            rt::release(part, touch);
+        }
+    }
+}
+
+impl Fitter {
+    fn new(engine: Format, device: Format) -> Self {
+        let route =
+            (engine.channels != device.channels).then(|| Route::new(engine.channels, device.channels));
+        let resampler = (engine.rate != device.rate)
+            .then(|| Resampler::new(engine.rate, device.rate, engine.channels, Quality::Fine));
+        let chunk =
+            if route.is_some() { vec![0.0; MAX_PERIOD_FRAMES * engine.channels.get()] } else { Vec::new() };
+        Self { route, resampler, chunk }
+    }
+
+    fn fill(&mut self, renderer: &mut dyn Render, out: &mut [f32], load: f32) {
+        let Self { route, resampler, chunk } = self;
+        let Some(route) = route else {
+            return at_device_rate(renderer, resampler, out, load);
+        };
+        let (from, to) = (route.from_channels(), route.to_channels());
+        for part in out.chunks_mut(MAX_PERIOD_FRAMES * to) {
+            let chunk = &mut chunk[..part.len() / to * from];
+            at_device_rate(renderer, resampler, chunk, load);
+            for (output, input) in part.chunks_mut(to).zip(chunk.chunks(from)) {
+                for (channel, sample) in output.iter_mut().enumerate() {
+                    *sample =
+                        input.iter().enumerate().map(|(at, sample)| route.weight(channel, at) * sample).sum();
+                }
+            }
+        }
+    }
+}
+
+/// Fills `out` (engine channels, device rate).
+fn at_device_rate(renderer: &mut dyn Render, resampler: &mut Option<Resampler>, out: &mut [f32], load: f32) {
+    match resampler {
+        None => in_blocks(renderer, out, load),
+        Some(resampler) => resampler.pull(out, |input| in_blocks(renderer, input, load)),
+    }
+}
+
+fn in_blocks(renderer: &mut dyn Render, out: &mut [f32], load: f32) {
+    let channels = renderer.channels().get();
+    for out in out.chunks_mut(MAX_PERIOD_FRAMES * channels) {
+        renderer.render(Block { out, load, faults: Some(rt::minor_faults) });
+    }
+}

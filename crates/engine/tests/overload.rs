@@ -1,0 +1,123 @@
+//! When the engine is late it drops the least important voices, keeps their time line, and takes them back.
+
+mod common;
+
+use common::{Rig, open_config, steady};
+use forebay_engine::{LossCause, NEVER_SHED, NoticeKind, VoiceId};
+use testkit::golden::{assert_same_bits, largest_step};
+use testkit::signal::{noise, sine};
+
+fn rig(voices: u32) -> (Rig, Vec<VoiceId>) {
+    let mut config = open_config();
+    config.tap_frames = 1 << 18;
+    let mut rig = Rig::new(config);
+    let ids = (0..voices)
+        .map(|k| {
+            rig.voice_with(&format!("v{k}"), steady(1, noise(k)), |spec| {
+                spec.priority = [10, 128, 200, NEVER_SHED][k as usize % 4];
+            })
+        })
+        .collect();
+    (rig, ids)
+}
+
+fn changes(rig: &mut Rig) -> (Vec<usize>, Vec<usize>) {
+    let mut shed = vec![];
+    let mut restored = vec![];
+    for notice in rig.notices() {
+        match notice.kind {
+            NoticeKind::Shed => shed.push(notice.voice.unwrap().0.slot()),
+            NoticeKind::Restored => restored.push(notice.voice.unwrap().0.slot()),
+            _ => {}
+        }
+    }
+    (shed, restored)
+}
+
+/// The lowest priority goes first, voices that must stay do stay, and all come back when it is calm.
+#[test]
+fn lowest_priority_first() {
+    let (mut rig, _) = rig(16);
+    rig.run(4800, 64);
+    rig.load = 1.1;
+    rig.run(64, 64);
+    assert_eq!(changes(&mut rig).0, [12, 8]);
+    rig.run(48_000, 64);
+    let (shed, _) = changes(&mut rig);
+    assert_eq!(&shed[..2], [4, 0]);
+    assert_eq!(shed.len(), 10);
+    assert!(shed.iter().all(|slot| slot % 4 != 3), "never these: {shed:?}");
+    assert_eq!(rig.engine.main_stats().shed_voices, 12);
+    rig.load = 0.2;
+    let out = rig.run(48_000 * 8, 64);
+    assert_eq!(changes(&mut rig).1.len(), 12);
+    assert_eq!(rig.engine.main_stats().shed_voices, 0);
+    assert!(out.iter().any(|x| *x != 0.0));
+}
+
+/// However long the overload lasts, one voice of equals always plays.
+#[test]
+fn main_is_never_silent() {
+    let mut rig = Rig::new(open_config());
+    for k in 0..5 {
+        rig.voice("equal", steady(2, sine(440.0 + f64::from(k), 0.1, 48_000.0)));
+    }
+    rig.load = 5.0;
+    let out = rig.run(96_000, 64);
+    assert_eq!(rig.engine.main_stats().shed_voices, 4);
+    assert!(out.chunks(2 * 480).skip(1).all(|ms10| ms10.iter().any(|x| x.abs() > 0.05)));
+}
+
+/// A dropped voice fades, stays on its time line while it is away, and comes back exactly where it would be; a voice that
+/// was not dropped does not change by a bit.
+#[test]
+fn dropped_voices_keep_their_time() {
+    let run = |overload: bool| {
+        let (mut rig, ids) = rig(8);
+        let taps: Vec<_> = ids.iter().map(|id| rig.engine.tap_voice(*id).unwrap()).collect();
+        rig.run(9600, 64);
+        rig.load = if overload { 1.0 } else { 0.0 };
+        rig.run(64, 64);
+        rig.load = 0.1;
+        rig.run(96_000, 64);
+        let frames = 9600 + 64 + 96_000;
+        let heard = taps.into_iter().map(|mut tap| {
+            let mut heard = vec![0.0; 2 * frames];
+            assert_eq!(tap.read(&mut heard).frames, frames);
+            heard
+        });
+        (heard.collect::<Vec<_>>(), rig, ids)
+    };
+    let (calm, ..) = run(false);
+    let (heard, rig, ids) = run(true);
+    let dropped = ids[4];
+    for (slot, (heard, calm)) in heard.iter().zip(&calm).enumerate() {
+        if slot == dropped.slot() {
+            let away = 2 * 20_000;
+            assert!(heard[away..away + 2000].iter().all(|x| *x == 0.0));
+            assert_same_bits(&heard[2 * 60_000..], &calm[2 * 60_000..]);
+        } else {
+            assert_same_bits(heard, calm);
+        }
+    }
+    let stats = rig.engine.stats(dropped).unwrap();
+    let lost = stats.losses.of(LossCause::Overload);
+    assert!(lost.frames > 20_000 && lost.frames == stats.ledger.shed);
+    assert_eq!(stats.ledger.concealed, 0);
+}
+
+/// Being dropped and taken back is a ramp, too.
+#[test]
+fn shedding_does_not_click() {
+    let mut rig = Rig::new(open_config());
+    rig.voice("a", steady(2, testkit::signal::constant(0.1)));
+    rig.voice("b", steady(2, testkit::signal::constant(0.1)));
+    rig.run(4800, 64);
+    rig.load = 1.0;
+    let mut out = rig.run(2400, 64);
+    rig.load = 0.0;
+    out.extend(rig.run(30_000, 64));
+    assert!(largest_step(&common::channel(&out, 0)) <= 1.01 * 0.1 / 240.0);
+    assert_eq!(out[2 * 2000], 0.1);
+    assert_eq!(out[out.len() - 1], 0.2);
+}

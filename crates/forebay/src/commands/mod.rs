@@ -1,0 +1,12 @@
+//! A file per command.
+
+pub(crate) mod completions;
+pub(crate) mod devices;
+pub(crate) mod doctor;
+pub(crate) mod hush;
+pub(crate) mod live;
+pub(crate) mod play;
+pub(crate) mod render;
+pub(crate) mod restart;
+pub(crate) mod run;
+pub(crate) mod status;

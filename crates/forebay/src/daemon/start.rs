@@ -1,0 +1,110 @@
+//! Starting a daemon from a command that needs one.
+//!
+//! The child gets its own process group, so that Ctrl-C in a producer's terminal does not reach it, and says
+//! on a pipe when it is ready or why it is not.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::paths;
+use crate::trouble::{Exit, Trouble};
+
+/// What came of starting a daemon.
+#[derive(Debug)]
+pub(crate) enum Started {
+    /// Our child serves; what it said of itself.
+    Ours(Value),
+    /// Somebody else's daemon was quicker.
+    Another,
+}
+
+/// The program to start: FOREBAY_BIN, else this very program, else `forebay` in PATH.
+fn program() -> OsString {
+    std::env::var_os("FOREBAY_BIN")
+        .filter(|path| !path.is_empty())
+        .or_else(|| std::env::current_exe().ok().map(Into::into))
+        .unwrap_or_else(|| "forebay".into())
+}
+
+/// Starts `forebay run` in the background and waits until it serves.
+///
+/// # Errors
+/// What kept the daemon from serving, as it said it.
+pub(crate) fn start(daemon_args: &[String]) -> Result<Started, Trouble> {
+    let program = program();
+    let cannot = |error: std::io::Error| {
+        Trouble::new(
+            Exit::Daemon,
+            format!("can't start the daemon {}: {error}", Path::new(&program).display()),
+        )
+        .remedy("set FOREBAY_BIN to the forebay program, or put it into PATH")
+    };
+    let (said, says) = std::io::pipe().map_err(cannot)?;
+    let errors = says.try_clone().map_err(cannot)?;
+    let mut child = Command::new(&program)
+        .args(["run", "--background", "--json"])
+        .args(daemon_args)
+        .stdin(Stdio::null())
+        .stdout(says)
+        .stderr(errors)
+        .process_group(0)
+        .spawn()
+        .map_err(cannot)?;
+    let answer = first_answer(BufReader::new(said));
+    match answer {
+        Some(Answer::Ready(ready)) => Ok(Started::Ours(ready)),
+        Some(Answer::Refused { exit, .. }) if exit == Exit::Daemon as u64 => Ok(Started::Another),
+        refused => {
+            // It has ended, or is about to: it said so or closed the pipe.
+            let status = child.wait().map_or_else(|e| e.to_string(), |status| status.to_string());
+            let log = paths::log_file();
+            let what = match refused {
+                Some(Answer::Refused { message, .. }) => message,
+                _ => format!("the daemon ended without a word ({status})"),
+            };
+            Err(Trouble::new(Exit::Daemon, what).remedy(format!("its log is {}", log.display())))
+        }
+    }
+}
+
+/// What the child said first that we understand.
+enum Answer {
+    Ready(Value),
+    Refused { message: String, exit: u64 },
+}
+
+fn first_answer(said: impl BufRead) -> Option<Answer> {
+    said.lines().map_while(Result::ok).find_map(|line| {
+        let mut answer: Value = serde_json::from_str(&line).ok()?;
+        if let Some(error) = answer.get("error") {
+            let message = match error["remedy"].as_str() {
+                Some(remedy) => format!("{}; {remedy}", error["message"].as_str().unwrap_or_default()),
+                None => error["message"].as_str().unwrap_or_default().to_owned(),
+            };
+            return Some(Answer::Refused { message, exit: error["exit"].as_u64().unwrap_or(1) });
+        }
+        answer.get_mut("ready").map(|ready| Answer::Ready(ready.take()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first line that means something decides; chatter before it and silence are told apart.
+    #[test]
+    fn answers() {
+        let ready = first_answer("warning: x\n{\"ready\":{\"pid\":7}}\n".as_bytes());
+        assert!(matches!(ready, Some(Answer::Ready(v)) if v["pid"] == 7));
+        let said = "{\"error\":{\"message\":\"no\",\"remedy\":\"do\",\"exit\":5}}\n";
+        assert!(
+            matches!(first_answer(said.as_bytes()), Some(Answer::Refused { message, exit: 5 }) if message == "no; do")
+        );
+        assert!(first_answer("chatter\n".as_bytes()).is_none());
+    }
+}

@@ -1,0 +1,34 @@
+// Entry of the live host: `main.js '{"file": .., "socket": .., "name": .., "lead": .., "render": ..}'`.
+// Speaks newline JSON with the forebay binary over stdin and stdout; see `messages.js` and `host.js`.
+
+import path from 'node:path';
+import { listen, tell } from './messages.js';
+import { EvaluatorThread } from './thread.js';
+
+const options = JSON.parse(process.argv[2] ?? '{}');
+if (typeof options.file !== 'string') {
+  process.stderr.write('usage: main.js \'{"file": "song.js"}\'; `forebay live song.js` starts this\n');
+  process.exit(2);
+}
+options.file = path.resolve(options.file);
+options.name ??= path.basename(options.file);
+
+/** Lets the last messages out before the process ends. */
+function exit(code) {
+  process.stdout.write('', () => process.exit(code));
+}
+
+const { bun, node } = process.versions;
+const uptime = performance.now();
+tell({ event: 'started', runtime: bun ? 'bun' : 'node', version: bun ?? node, pid: process.pid, uptime_ms: uptime });
+// The evaluator loads and warms up on its own thread while this one loads the rest and connects.
+const thread = new EvaluatorThread();
+const { Host } = await import('./host.js');
+const host = new Host(options, thread, tell, exit);
+process.on('SIGTERM', () => host.stop(50));
+process.on('SIGINT', () => {});
+listen(
+  (message) => host.receive(message),
+  () => host.stop(50),
+);
+await host.begin();

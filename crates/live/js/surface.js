@@ -1,0 +1,177 @@
+// What user code sees: play, kanon, stop, mute, solo and their kin. Running a file fills a Score: the wanted voices.
+// Nothing sounds from here; `change.js` makes a score audible.
+
+/** Slots of `s.state`. */
+const PLAY_SLOTS = 128;
+/** Slots of `mem`, unless `{ slots }` asks for another number. */
+const KANON_SLOTS = 1024;
+/** A session has 64 rings. */
+export const MOST_VOICES = 64;
+const LONGEST_NAME_BYTES = 64;
+
+/** The voices that a piece of code wants, by name, in order of their first `play`. */
+export class Score {
+  constructor(previous) {
+    this.voices = new Map(previous && [...previous.voices].map(([name, spec]) => [name, { ...spec }]));
+    /** Fade in seconds of voices that this score stopped by name; `clear(fade)` sets it for all others. */
+    this.stops = new Map();
+    this.clearFade = undefined;
+  }
+
+  get anySolo() {
+    return [...this.voices.values()].some((spec) => spec.solo);
+  }
+
+  /** Whether the voice is heard: not muted, and solo where any voice is. */
+  audible(spec) {
+    return !spec.muted && (spec.solo || !this.anySolo);
+  }
+}
+
+/** A mistake in the use of the language; its place is the caller's. */
+class UsageError extends Error {
+  constructor(message) {
+    super(message);
+    this.name = 'UsageError';
+  }
+}
+
+/** The functions that user code calls, writing into `score`. `makeMemory(name, slots)` gives a kanon voice its window
+ *  before its factory runs; `hooks` serves calls from inside a voice. */
+function surface(score, { sr, makeMemory, hooks }) {
+  const declare = (spec) => {
+    if (hooks.sounding()) throw new UsageError('play() and kanon() belong at the top level, not inside a voice');
+    if (!score.voices.has(spec.name) && score.voices.size >= MOST_VOICES) {
+      throw new UsageError(`a session has ${MOST_VOICES} voices at most; ${spec.name} is one too many`);
+    }
+    score.stops.delete(spec.name);
+    spec.site = new Error(spec.name);
+    score.voices.set(spec.name, spec);
+  };
+
+  const play = (name, fn, options) => {
+    const voice = checkName('play', name);
+    if (typeof fn !== 'function') {
+      throw new UsageError(`play('${voice}', ...) needs a function of s that returns a number or [left, right]`);
+    }
+    declare({ ...voiceOptions(voice, options, PLAY_SLOTS), name: voice, shape: 'play', call: fn });
+  };
+
+  const kanon = (id, factory, options) => {
+    const voice = checkName('kanon', id);
+    if (typeof factory !== 'function') {
+      throw new UsageError(`kanon('${voice}', ...) needs a function (mem, idx, sr) => ({ update: () => [..] })`);
+    }
+    const settings = voiceOptions(voice, options, KANON_SLOTS);
+    if (hooks.sounding()) throw new UsageError('play() and kanon() belong at the top level, not inside a voice');
+    const memory = makeMemory(voice, settings.slots);
+    const made = factory(memory, 0, sr);
+    if (typeof made?.update !== 'function') {
+      throw new UsageError(`kanon('${voice}', ...) returned no { update } function`);
+    }
+    declare({ ...settings, name: voice, shape: 'kanon', call: made.update, self: made, takesRate: true });
+  };
+
+  const change = (name, fade, apply) => {
+    const voice = checkName('the first argument', name);
+    const seconds = checkFade(fade);
+    if (hooks.sounding()) hooks.fade(voice, apply, seconds);
+    else apply(score.voices.get(voice), seconds);
+  };
+
+  const stop = (name, fade) => {
+    const voice = checkName('stop', name);
+    const seconds = checkFade(fade);
+    if (hooks.sounding()) {
+      hooks.fade(voice, (spec) => spec && (spec.muted = true), seconds);
+      return;
+    }
+    score.voices.delete(voice);
+    score.stops.set(voice, seconds);
+  };
+
+  const clear = (fade) => {
+    if (hooks.sounding()) throw new UsageError('clear() belongs at the top level');
+    score.voices.clear();
+    score.clearFade = checkFade(fade);
+  };
+
+  const set = (member, value) => (name, fade) =>
+    change(name, fade, (spec, seconds) => {
+      if (!spec) return;
+      spec[member] = value;
+      spec.changeFade = seconds;
+    });
+
+  return {
+    play,
+    kanon,
+    flux: kanon,
+    register: kanon,
+    stop,
+    unregister: stop,
+    remove: stop,
+    mute: set('muted', true),
+    unmute: set('muted', false),
+    solo: set('solo', true),
+    unsolo: (name, fade) => {
+      if (name !== undefined) set('solo', false)(name, fade);
+      else for (const voice of [...score.voices.keys()]) set('solo', false)(voice, fade);
+    },
+    list: () => [...score.voices.keys()],
+    clear,
+    console: hooks?.console,
+  };
+}
+
+/** Names that exist in other hosts and can't mean anything in a voice; using one says why. */
+const refused = Object.fromEntries(
+  [
+    ['require', 'require() is not available: a piece is one self-contained file'],
+    ['setTimeout', 'setTimeout() is not available: time is s.t, so that every run gives the same sound'],
+    ['setInterval', 'setInterval() is not available: time is s.t, so that every run gives the same sound'],
+    ['setImmediate', 'setImmediate() is not available: time is s.t, so that every run gives the same sound'],
+    ['fetch', 'fetch() is not available: a piece is one self-contained file'],
+  ].map(([name, why]) => [
+    name,
+    () => {
+      throw new UsageError(why);
+    },
+  ]),
+);
+
+function checkName(what, name) {
+  if (typeof name !== 'string' || name === '') {
+    throw new UsageError(`${what}: a voice's name is a string, not ${typeof name === 'string' ? 'empty' : typeof name}`);
+  }
+  if (new TextEncoder().encode(name).length > LONGEST_NAME_BYTES) {
+    throw new UsageError(`${what}: a voice's name has at most ${LONGEST_NAME_BYTES} bytes`);
+  }
+  return name;
+}
+
+/** Undefined, or seconds from 0 on. */
+function checkFade(fade) {
+  if (fade === undefined) return undefined;
+  if (typeof fade !== 'number' || !(fade >= 0) || fade === Infinity) {
+    throw new UsageError(`a fade is a number of seconds from 0 on, not ${fade}`);
+  }
+  return fade;
+}
+
+function voiceOptions(voice, options, slots) {
+  const given = typeof options === 'number' ? { fade: options } : options ?? {};
+  const wanted = given.slots ?? slots;
+  if (!Number.isInteger(wanted) || wanted < 1) {
+    throw new UsageError(`${voice}: slots is a whole number from 1 on, not ${wanted}`);
+  }
+  return { fade: checkFade(given.fade), slots: wanted, muted: false, solo: false };
+}
+
+/** The names under which code finds all this, in the order of `values`. */
+export const NAMES = [...Object.keys(surface(new Score(), {})), ...Object.keys(refused)];
+
+/** The arguments for code that was compiled with `NAMES`. */
+export function values(score, context) {
+  return [...Object.values(surface(score, context)), ...Object.values(refused)];
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import { SourceError, compile } from '../compile.js';
+
+/** Compiles `files['main.js']` in a folder of its own with one language name, `say`, and returns what it said. */
+function say(files) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'forebay-modules-'));
+  try {
+    for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(dir, name), text);
+    const main = path.join(dir, 'main.js');
+    const said = [];
+    const { run, sources } = compile(fs.readFileSync(main, 'utf8'), main, ['say']);
+    run([(value) => said.push(value)]);
+    return { said, files: [...sources.keys()].map((file) => path.relative(dir, file)) };
+  } finally {
+    fs.rmSync(dir, { recursive: true });
+  }
+}
+
+const refusal = (files) => {
+  try {
+    say(files);
+  } catch (error) {
+    assert.ok(error instanceof SourceError, String(error.stack));
+    return error;
+  }
+  return assert.fail('it was not refused');
+};
+
+// Every form of import and export means what it means in a module; each file runs once.
+test('imports and exports', () => {
+  const { said, files } = say({
+    'main.js': `import { say } from 'forebay';
+import { say as tell } from "forebay";
+import * as language from 'forebay';
+import first, { a, b as renamed, f, nested, more } from './one.js';
+import * as all from './one.js';
+import './two.js';
+say(first); tell(a); language.say(renamed); say(f()); say(nested); say(more); say(Object.keys(all).sort().join());
+`,
+    'one.js': `say('one runs');
+export const a = 1, { nested, deep: [, c] } = { nested: 5, deep: [0, 9] };
+let b = 2;
+export { b };
+export function f() { return 3; }
+export default a + 41;
+export { two as more } from './two.js';
+export * from './two.js';
+`,
+    'two.js': `say('two runs'); export const two = 6;\n`,
+  });
+  assert.deepEqual(said, ['one runs', 'two runs', 42, 1, 2, 3, 5, 6, 'a,b,c,default,f,more,nested,two']);
+  assert.deepEqual(files, ['main.js', 'one.js', 'two.js']);
+});
+
+// A file may use a name of the language for something of its own.
+test('own names come first', () => {
+  assert.deepEqual(say({ 'main.js': `const say2 = say; { const say = 5; say2(say); }` }).said, [5]);
+  assert.deepEqual(say({ 'main.js': `const say = 5;` }).said, []);
+});
+
+// Mistakes are told in the file and at the line where they are.
+test('mistakes in modules have their place', () => {
+  const place = ({ kind, file, line, column }) => [kind, path.basename(file), line, column];
+  assert.deepEqual(place(refusal({ 'main.js': `import './one.js';`, 'one.js': `\nexport const = 1;` })), ['syntax', 'one.js', 2, 14]);
+  assert.deepEqual(place(refusal({ 'main.js': `\nimport x from 'lodash';` })), ['syntax', 'main.js', 2, 1]);
+  assert.deepEqual(place(refusal({ 'main.js': `import { nothing } from 'forebay';` })), ['syntax', 'main.js', 1, 10]);
+  const missing = refusal({ 'main.js': `\n\nimport x from './missing.js';` });
+  assert.deepEqual(place(missing), ['import', 'main.js', 3, undefined]);
+  assert.match(missing.message, /missing\.js: it is not there/);
+  assert.equal(missing.files.length, 2, 'the missing file is watched too');
+  const circle = refusal({ 'main.js': `import './one.js';`, 'one.js': `import './main.js';` });
+  assert.match(circle.message, /circle/);
+});

@@ -1,0 +1,80 @@
+// An evaluator on a session in local files, driven by hand: no thread, no daemon, no clock but the blocks played here.
+
+import { ModelSession, attachRing } from '../../../../sdk/js/testing/model.js';
+import { Evaluator } from '../evaluator.js';
+import { makeShared } from '../state.js';
+
+export const FILE = '/song/piece.js';
+
+export class Stage {
+  constructor({ rateHz = 48000, leadFrames = 9600, channels = 2, blockFrames = 64, crossfadeFrames = 32, render = false } = {}) {
+    this.session = new ModelSession({ rateHz, crossfadeFrames, blockFrames, engineFrame: 5000 });
+    this.control = this.session.attach();
+    this.capacityFrames = 32768;
+    this.setup = { rateHz, channels, crossfadeFrames, leadFrames, capacityFrames: this.capacityFrames, render };
+    this.shared = makeShared();
+    this.said = [];
+    this.heard = new Map();
+    this.opened = new Map();
+    this.evaluator = new Evaluator(this.control, this.setup, this.shared, (message) => this.said.push(message));
+  }
+
+  /** Tries and enters a piece, opening rings as the host does. */
+  save(source, options) {
+    const trial = this.evaluator.try(source, FILE, options);
+    for (const name of this.evaluator.missingRings(trial)) this.openRing(name);
+    return this.evaluator.enter(trial, options);
+  }
+
+  openRing(name) {
+    const { channels } = this.setup;
+    const reply = this.session.open({ channels, capacityFrames: this.capacityFrames, name });
+    this.opened.set(name, reply);
+    this.heard.set(name, []);
+    this.evaluator.timeline.addRing(name, attachRing(this.control, reply));
+  }
+
+  /** Plays `frames` frames, filling before every block. */
+  play(frames) {
+    for (let done = 0; done < frames; done += this.session.blockFrames) {
+      this.evaluator.fill(1000);
+      this.block();
+    }
+  }
+
+  block() {
+    const out = this.session.block();
+    for (const [name, { slot }] of this.opened) for (const sample of out[slot]) this.heard.get(name).push(sample);
+  }
+
+  /** Left channel of what was heard of a voice. */
+  left(name) {
+    return this.heard.get(name).filter((_, i) => i % this.setup.channels === 0);
+  }
+
+  /** A second evaluator in the place of the first, as after a termination. */
+  respawn(guilty) {
+    const players = this.said.filter(({ kind }) => kind === 'players').at(-1);
+    const setup = { ...this.setup, windows: players.windows };
+    this.evaluator = new Evaluator(this.control, setup, this.shared, (message) => this.said.push(message));
+    for (const [name, reply] of this.opened) this.evaluator.timeline.addRing(name, attachRing(this.control, reply));
+    this.evaluator.resume(players.sources, [guilty]);
+  }
+
+  close() {
+    this.control.close();
+    this.session.close();
+  }
+}
+
+/** Largest step between neighbours. */
+export function largestStep(samples) {
+  let most = 0;
+  for (let i = 1; i < samples.length; i++) most = Math.max(most, Math.abs(samples[i] - samples[i - 1]));
+  return most;
+}
+
+/** Index of the first sample that is not zero. */
+export function onset(samples) {
+  return samples.findIndex((sample) => sample !== 0);
+}

@@ -1,0 +1,233 @@
+// The evaluator's thread: messages in, messages out, and the rhythm of filling. Policy lives in `evaluator.js`.
+
+import { parentPort } from 'node:worker_threads';
+import { Control, SharedFile } from '../../../sdk/js/memory.js';
+import { PACING, SLOTS, STATS } from '../../../sdk/js/layout.js';
+import { RingWriter } from '../../../sdk/js/ring.js';
+import { locate } from './compile.js';
+import { Evaluator } from './evaluator.js';
+import { warmLoop } from './warm.js';
+
+/** Longest stretch of rendering before messages are looked at. */
+const TURN_MS = 3;
+/** Sleep when all rings are at their target lead. */
+const NAP_MS = 15;
+const STATUS_MS = 250;
+/** Per nap: a stall is half forgotten after two minutes. */
+const STALL_MEMORY = 0.5 ** (NAP_MS / 120000);
+
+warmLoop();
+
+const say = (message) => parentPort.postMessage(message);
+const start = (setup, shared) => new Thread(setup, shared);
+let thread;
+
+parentPort.on('message', (message) => {
+  if (message.op === 'begin') thread = start(message.setup, message.shared);
+  thread.receive(message);
+});
+
+class Thread {
+  #control;
+  #evaluator;
+  #setup;
+  #waiting = new Map();
+  #nextRequest = 1;
+  #queue = [];
+  #busy = false;
+  #timer;
+  #turns = 0;
+  #splices = 0;
+  #worstStallMs = 0;
+  #told = new WeakMap();
+  #stopAt;
+  #lastStatus = 0;
+
+  constructor(setup, shared) {
+    this.#setup = setup;
+    this.#control = new Control(setup.control.path, setup.control.bytes);
+    this.#evaluator = new Evaluator(this.#control, setup, shared, say);
+    Math.random = this.#evaluator.hooks.random;
+  }
+
+  receive(message) {
+    switch (message.op) {
+      case 'begin':
+        for (const ring of this.#setup.rings) this.#attach(ring);
+        if (this.#setup.sources.length > 0) this.#evaluator.resume(this.#setup.sources, this.#setup.guilty);
+        say({ kind: 'ready' });
+        this.#turn();
+        break;
+      case 'source':
+        this.#queue.push(message);
+        this.#work();
+        break;
+      case 'rings':
+        this.#waiting.get(message.request)?.(message);
+        this.#waiting.delete(message.request);
+        break;
+      case 'stop':
+        this.#stop(message.fade_s);
+        break;
+      case 'doorbell':
+        this.#turn();
+        break;
+    }
+  }
+
+  async #stop(fadeS) {
+    while (!this.#evaluator.roomFor({ players: [] })) await pause(2);
+    this.#stopAt = this.#evaluator.stop(fadeS);
+    this.#turn();
+  }
+
+  /** One source after the other; of several whole files that wait, only the newest counts. */
+  async #work() {
+    if (this.#busy) return;
+    this.#busy = true;
+    while (this.#queue.length > 0) {
+      const message = this.#queue.shift();
+      const outdated = !message.add && this.#queue.some((later) => !later.add);
+      if (!outdated) await this.#edit(message);
+    }
+    this.#busy = false;
+  }
+
+  async #edit({ revision, source, file, add, seen_ms: seenMs }) {
+    const began = performance.now();
+    const beganMs = performance.timeOrigin + began;
+    try {
+      const trial = this.#evaluator.try(source, file, { add });
+      try {
+        await this.#openRings(trial);
+        while (!this.#evaluator.roomFor(trial)) await pause(2);
+      } catch (error) {
+        trial.abandon();
+        throw error;
+      }
+      const figures = this.#evaluator.enter(trial, { add });
+      this.#countChange(figures);
+      say({
+        kind: 'edited',
+        revision,
+        joined: figures.joined,
+        left: figures.left,
+        voices: trial.players.map((player) => player.name),
+        unrewindable: trial.unrewindable.map((player) => player.name),
+        seen_ms: seenMs,
+        files: [...trial.sources.keys()],
+        engine_frame: figures.engineFrame,
+        cover_frames: figures.coverFrames,
+        late_frames: figures.lateFrames,
+        timings_ms: {
+          hand_over: beganMs - seenMs,
+          compile: trial.compileMs,
+          warm: trial.warmMs,
+          cover: figures.coverMs,
+          publish: figures.publishMs,
+          guard: figures.guardMs,
+          total: performance.now() - began,
+        },
+        speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
+      });
+    } catch (error) {
+      const located = locate(error, { sources: new Map([[file, source]]), file });
+      say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files });
+    }
+    this.#turn();
+  }
+
+  /** Asks the host for the rings that the trial lacks. */
+  async #openRings(trial) {
+    const names = this.#evaluator.missingRings(trial);
+    if (names.length === 0) return;
+    const { rings } = this.#evaluator.timeline;
+    if (rings.size + names.length > SLOTS) this.#closeParked(Infinity);
+    const request = this.#nextRequest++;
+    const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
+    say({ kind: 'open', request, names });
+    const answer = await answered;
+    for (const ring of answer.rings) this.#attach(ring);
+    if (answer.error) throw new Error(answer.error);
+  }
+
+  #attach({ name, slot, channels, capacity_frames: capacityFrames, first, ring }) {
+    const samples = new SharedFile(ring.path, channels * capacityFrames * 4);
+    const writer = new RingWriter(this.#control, samples, { slot, channels, capacityFrames, first });
+    this.#evaluator.timeline.addRing(name, writer);
+  }
+
+  /** Fills, then sleeps or comes back at once. */
+  #turn() {
+    clearTimeout(this.#timer);
+    const reached = this.#evaluator.fill(this.#setup.render ? 50 : TURN_MS);
+    this.#report();
+    if (this.#stopAt !== undefined && this.#evaluator.timeline.now >= this.#stopAt) {
+      this.#stopAt = undefined;
+      say({ kind: 'stopped' });
+      return;
+    }
+    if (this.#setup.render || !reached) {
+      setImmediate(() => this.#turn());
+      return;
+    }
+    // With a short lead a nap is a part of it.
+    const napMs = Math.min(NAP_MS, (this.#setup.leadFrames / this.#setup.rateHz) * 250);
+    const due = performance.now() + napMs;
+    this.#timer = setTimeout(() => {
+      this.#countStall(performance.now() - due);
+      this.#turn();
+    }, napMs);
+  }
+
+  /** How late this thread woke up. What is remembered for covers fades over some minutes. */
+  #countStall(lateMs) {
+    this.#worstStallMs = Math.max(this.#worstStallMs, lateMs);
+    const { timeline } = this.#evaluator;
+    timeline.stallS = Math.max(lateMs / 1000, timeline.stallS * STALL_MEMORY);
+  }
+
+  /** Signs of life for the daemon, and a status for people now and then. */
+  #report() {
+    this.#turns = (this.#turns + 1) >>> 0;
+    this.#control.setWord(PACING.turns, this.#turns);
+    const now = performance.now();
+    if (now - this.#lastStatus < STATUS_MS) return;
+    this.#lastStatus = now;
+    this.#closeParked(now);
+    this.#countVoices(this.#evaluator.timeline);
+    this.#control.setWord(PACING.worstStallUs, this.#worstStallMs * 1000);
+    say({ kind: 'status', ...this.#evaluator.status(), worst_stall_ms: this.#worstStallMs });
+  }
+
+  #closeParked(now) {
+    for (const { name, slot } of this.#evaluator.closeParked(now)) say({ kind: 'close', name, slot });
+  }
+
+  /** All voices are rendered together: each line gets the frames and its share of the time. */
+  #countVoices({ players, rings, renderedFrames, busyMs, longestChunkMs, chunk }) {
+    for (const { name } of players) {
+      const ring = rings.get(name);
+      const told = this.#told.get(ring) ?? { frames: 0, busyUs: 0 };
+      told.frames += renderedFrames;
+      told.busyUs += (busyMs * 1000) / players.length;
+      this.#told.set(ring, told);
+      ring.setStat(STATS.framesRendered, told.frames);
+      ring.setStat(STATS.busyUs, told.busyUs);
+      ring.setStat(STATS.longestChunkUs, longestChunkMs * 1000);
+      ring.setStat(STATS.chunkFrames, chunk);
+    }
+  }
+
+  #countChange({ coverFrames, guardMs, coverMs, publishMs }) {
+    this.#splices += 1;
+    this.#control.setWord(PACING.splices, this.#splices);
+    this.#control.setWord(PACING.changeUs, (coverMs + publishMs) * 1000);
+    this.#control.setWord(PACING.guardFrames, (guardMs / 1000) * this.#setup.rateHz);
+    this.#control.setWord(PACING.coverFrames, coverFrames);
+  }
+}
+
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,156 @@
+//! Starting the live host and talking to it.
+
+use crate::bundle::{self, BundleError};
+use crate::event::Event;
+use crate::runtime::{Runtime, RuntimeError};
+use crate::supervisor::{Shared, supervise};
+use serde_json::json;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+use thiserror::Error;
+
+/// What to play, and how.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LiveOptions {
+    /// The piece.
+    pub file: PathBuf,
+    /// The daemon's socket; `None`: where it is by default, starting a daemon if none serves.
+    pub socket: Option<PathBuf>,
+    /// What the producer calls itself; `None`: the name of the file.
+    pub name: Option<String>,
+    /// Target lead; `None`: 680 ms.
+    pub lead_ms: Option<f64>,
+    /// Gain of the strip of every voice; `None`: 0 dB.
+    pub gain_db: Option<f64>,
+    /// The program that the host starts where no daemon serves; `None`: what `FOREBAY_BIN` or PATH say.
+    pub forebay: Option<PathBuf>,
+    /// The runtime; `None`: the one that [`Runtime::find`] finds.
+    pub runtime: Option<Runtime>,
+    /// Renders instead of playing: the engine's clock waits for the frames, nothing depends on wall time, the file is
+    /// not watched and a host that dies is not started again.
+    pub render: bool,
+}
+
+impl LiveOptions {
+    /// Plays `file` with every choice left to its default.
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        Self {
+            file: file.into(),
+            socket: None,
+            name: None,
+            lead_ms: None,
+            gain_db: None,
+            forebay: None,
+            runtime: None,
+            render: false,
+        }
+    }
+}
+
+/// Why the live host did not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// No Node and no Bun.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// Its JavaScript has no place on disk.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The runtime can't be started.
+    #[error("{} can't be started: {error}", program.display())]
+    Spawn {
+        /// The runtime.
+        program: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+/// A live host that runs, or has ended. Dropping it ends the host as [`Live::stop`] does, without waiting.
+#[derive(Debug)]
+pub struct Live {
+    shared: Arc<Shared>,
+    events: Receiver<Event>,
+    runtime: Runtime,
+}
+
+impl Live {
+    /// Starts the host and a thread that supervises it: a host that dies is started again, at most three times in ten
+    /// seconds.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub fn start(options: LiveOptions) -> Result<Self, StartError> {
+        let runtime = match options.runtime.clone() {
+            Some(runtime) => runtime,
+            None => Runtime::find()?,
+        };
+        let entry = bundle::unpack()?;
+        let (tell, events) = mpsc::channel();
+        let command_line = command_line(&runtime, &entry, &options);
+        let shared = Arc::new(Shared::new(command_line, options.forebay, !options.render));
+        let child =
+            shared.spawn().map_err(|error| StartError::Spawn { program: runtime.program.clone(), error })?;
+        let supervised = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("live".into())
+            .spawn(move || supervise(&supervised, child, &tell))
+            .map_err(|error| StartError::Spawn { program: runtime.program.clone(), error })?;
+        Ok(Self { shared, events, runtime })
+    }
+
+    /// What the host says, in order. The last one is [`Event::Ended`].
+    pub fn events(&self) -> &Receiver<Event> {
+        &self.events
+    }
+
+    /// The runtime that was chosen.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Fades everything out over `fade` and ends the host. [`Event::Ended`] follows.
+    pub fn stop(&self, fade: Duration) {
+        self.shared.stop();
+        self.shared.send(&json!({ "op": "stop", "fade_ms": fade.as_secs_f64() * 1000.0 }));
+    }
+
+    /// Adds code to what plays; `name` stands for a file name in messages.
+    pub fn send(&self, name: &str, code: &str) {
+        self.shared.send(&json!({ "op": "send", "name": name, "code": code }));
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.stop(Duration::from_millis(50));
+        self.shared.hang_up();
+    }
+}
+
+fn command_line(
+    runtime: &Runtime,
+    entry: &std::path::Path,
+    options: &LiveOptions,
+) -> Vec<std::ffi::OsString> {
+    let mut said = json!({ "file": options.file.to_string_lossy(), "render": options.render });
+    if let Some(socket) = &options.socket {
+        said["socket"] = json!(socket.to_string_lossy());
+    }
+    if let Some(name) = &options.name {
+        said["name"] = json!(name);
+    }
+    if let Some(lead_ms) = options.lead_ms {
+        said["lead"] = json!(lead_ms);
+    }
+    if let Some(gain_db) = options.gain_db {
+        said["gain_db"] = json!(gain_db);
+    }
+    vec![runtime.program.clone().into(), entry.into(), said.to_string().into()]
+}

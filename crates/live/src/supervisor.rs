@@ -1,0 +1,138 @@
+//! The thread that reads what the host says, and starts it again when it dies.
+
+use crate::event::{Event, parse};
+use serde_json::Value;
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A host that dies more often than this within [`WINDOW`] stays dead.
+const MOST_RESTARTS: usize = 3;
+const WINDOW: Duration = Duration::from_secs(10);
+/// Exit code of a piece or daemon that can't be had, and of a host that keeps dying.
+const FAILED: i32 = 1;
+
+/// What the handle and the supervising thread share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    command_line: Vec<OsString>,
+    /// What the host finds as `FOREBAY_BIN`, unless that is set already.
+    forebay: Option<PathBuf>,
+    /// Whether a host that dies is started again.
+    restarts: bool,
+    stopping: AtomicBool,
+    stdin: Mutex<Option<ChildStdin>>,
+}
+
+impl Shared {
+    pub(crate) fn new(command_line: Vec<OsString>, forebay: Option<PathBuf>, restarts: bool) -> Self {
+        Self { command_line, forebay, restarts, stopping: AtomicBool::new(false), stdin: Mutex::new(None) }
+    }
+
+    /// Starts the host; its stdin goes to this.
+    pub(crate) fn spawn(&self) -> io::Result<Child> {
+        let mut command = Command::new(&self.command_line[0]);
+        command.args(&self.command_line[1..]);
+        if let Some(forebay) = self.forebay.as_ref().filter(|_| env::var_os("FOREBAY_BIN").is_none()) {
+            command.env("FOREBAY_BIN", forebay);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        *self.stdin.lock().unwrap_or_else(PoisonError::into_inner) = child.stdin.take();
+        Ok(child)
+    }
+
+    /// From now on an end is no accident.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Sends one message. A host that is gone does not get it; its end is told by an event.
+    pub(crate) fn send(&self, message: &Value) {
+        let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipe) = stdin.as_mut()
+            && writeln!(pipe, "{message}").and_then(|()| pipe.flush()).is_err()
+        {
+            *stdin = None;
+        }
+    }
+
+    /// Closes the host's stdin, which ends it.
+    pub(crate) fn hang_up(&self) {
+        *self.stdin.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Runs until the host has ended for good.
+pub(crate) fn supervise(shared: &Shared, mut child: Child, tell: &Sender<Event>) {
+    let mut deaths: Vec<Instant> = Vec::new();
+    loop {
+        let fatal = listen(&mut child, tell);
+        let status = child.wait();
+        let stopped = shared.stopping.load(Ordering::SeqCst);
+        let reason = describe(&status);
+        if stopped || ended_well(&status) {
+            return end(tell, 0);
+        }
+        deaths.retain(|death| death.elapsed() < WINDOW);
+        deaths.push(Instant::now());
+        // A file that can't be read or a daemon that can't be had will not be there a moment later either.
+        let hopeless = fatal.is_some_and(|what| what == "file" || what == "connect");
+        if !shared.restarts || hopeless || deaths.len() > MOST_RESTARTS {
+            return end(tell, FAILED);
+        }
+        child = match shared.spawn() {
+            Ok(child) => child,
+            Err(_) => return end(tell, FAILED),
+        };
+        let _ = tell.send(Event::Restarted { reason });
+    }
+}
+
+/// Passes on what the host says until it closes its stdout; returns what it gave up over, if it did.
+fn listen(child: &mut Child, tell: &Sender<Event>) -> Option<String> {
+    let complaints = child.stderr.take().map(|stderr| {
+        let tell = tell.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let _ = tell.send(Event::Complaint { line });
+            }
+        })
+    });
+    let mut fatal = None;
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let event = parse(&line);
+            if let Event::Fatal { what, .. } = &event {
+                fatal = Some(what.clone());
+            }
+            let _ = tell.send(event);
+        }
+    }
+    if let Some(complaints) = complaints {
+        let _ = complaints.join();
+    }
+    fatal
+}
+
+fn end(tell: &Sender<Event>, code: i32) {
+    let _ = tell.send(Event::Ended { code });
+}
+
+fn ended_well(status: &io::Result<ExitStatus>) -> bool {
+    status.as_ref().is_ok_and(ExitStatus::success)
+}
+
+fn describe(status: &io::Result<ExitStatus>) -> String {
+    match status {
+        Ok(status) => format!("the live host ended with {status}"),
+        Err(error) => format!("the live host is gone: {error}"),
+    }
+}

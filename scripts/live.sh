@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Sets up a fresh Debian 12 or Ubuntu 24.04 machine (Rust given) and plays an example. Arguments go to `forebay live`.
+. "$(dirname "$0")/lib.sh"
+
+build_packages
+use_local_bun
+if ! have bun && ! node_is_enough; then
+  fetch_bun || node_is_enough || fail "Neither Bun nor Node 18 or newer is here and Bun could not be fetched.
+   Install one of them (https://bun.sh, https://nodejs.org) and try again."
+fi
+
+say "Building forebay (the first time takes some minutes)"
+cargo build --release -p forebay
+
+piece=${1:-examples/js/first.js}
+[ $# -gt 0 ] && shift
+say "Playing $piece: open it in an editor, change a number, save. Ctrl-C ends."
+exec "${CARGO_TARGET_DIR:-target}/release/forebay" live "$piece" "$@"

@@ -1,0 +1,196 @@
+// Newline-delimited JSON-RPC 2.0 over the daemon's Unix socket. An empty line from the daemon is a doorbell.
+
+import { spawn } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { ForebayError } from './errors.js';
+
+/** Longest line either side accepts. */
+const MAX_LINE_BYTES = 64 * 1024;
+/** How long a daemon that was just started may take until it listens. */
+const START_PATIENCE_MS = 5000;
+
+/** Where the daemon listens: FOREBAY_SOCKET, else the user's runtime directory, else /tmp/forebay-UID. */
+export function socketPath(env = process.env) {
+  if (env.FOREBAY_SOCKET) return env.FOREBAY_SOCKET;
+  const dir = env.XDG_RUNTIME_DIR ? path.join(env.XDG_RUNTIME_DIR, 'forebay') : `/tmp/forebay-${process.getuid()}`;
+  return path.join(dir, 'daemon.sock');
+}
+
+/** One connection. Emits 'doorbell', 'notification' (method, params) and 'close' (error or undefined). */
+export class Connection extends EventEmitter {
+  #socket;
+  #pending = new Map();
+  #nextId = 1;
+  #buffered = '';
+  #closed = false;
+
+  constructor(socket) {
+    super();
+    this.#socket = socket;
+    socket.setEncoding('utf8');
+    socket.on('data', (text) => this.#receive(text));
+    socket.on('error', (error) => this.#end(error));
+    socket.on('close', () => this.#end(undefined));
+  }
+
+  get closed() {
+    return this.#closed;
+  }
+
+  /** Sends a request and resolves with its result, or rejects with a `ForebayError` that carries the daemon's words. */
+  call(method, params = {}) {
+    if (this.#closed) return Promise.reject(new ForebayError('closed', 'the connection to the daemon is closed'));
+    const id = this.#nextId++;
+    const line = JSON.stringify({ jsonrpc: '2.0', id, method, params });
+    if (Buffer.byteLength(line) >= MAX_LINE_BYTES) {
+      return Promise.reject(new ForebayError('message', `${method}: a message has at most ${MAX_LINE_BYTES} bytes`));
+    }
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject, method });
+      this.#socket.write(`${line}\n`);
+    });
+  }
+
+  close() {
+    this.#socket.end();
+    this.#socket.destroy();
+    this.#end(undefined);
+  }
+
+  /** Lets the process exit while the connection is open. */
+  unref() {
+    this.#socket.unref();
+  }
+
+  #receive(text) {
+    this.#buffered += text;
+    let from = 0;
+    for (;;) {
+      const end = this.#buffered.indexOf('\n', from);
+      if (end < 0) break;
+      this.#line(this.#buffered.slice(from, end));
+      from = end + 1;
+    }
+    this.#buffered = this.#buffered.slice(from);
+    if (this.#buffered.length > MAX_LINE_BYTES) {
+      this.#socket.destroy();
+      this.#end(new ForebayError('message', 'the daemon sent a line longer than 64 KiB'));
+    }
+  }
+
+  #line(line) {
+    if (line.trim() === '') {
+      this.emit('doorbell');
+      return;
+    }
+    let message;
+    try {
+      message = JSON.parse(line);
+    } catch {
+      this.#socket.destroy();
+      this.#end(new ForebayError('message', 'the daemon sent a line that is no JSON'));
+      return;
+    }
+    if (message.id !== undefined && message.id !== null) this.#reply(message);
+    else if (typeof message.method === 'string') this.emit('notification', message.method, message.params ?? {});
+    else if (message.error) this.#end(new ForebayError('refused', message.error.message, message.error));
+  }
+
+  #reply(message) {
+    const waiting = this.#pending.get(message.id);
+    if (!waiting) return;
+    this.#pending.delete(message.id);
+    if (message.error) {
+      waiting.reject(new ForebayError('refused', `${waiting.method}: ${message.error.message}`, message.error));
+    } else {
+      waiting.resolve(message.result);
+    }
+  }
+
+  #end(error) {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const { reject, method } of this.#pending.values()) {
+      reject(error ?? new ForebayError('closed', `${method}: the daemon closed the connection`));
+    }
+    this.#pending.clear();
+    this.emit('close', error);
+  }
+}
+
+/** Connects to `socket`; where nothing listens and `start` allows it, starts `forebay run` first. */
+export async function reach(socket = socketPath(), { start = true } = {}) {
+  try {
+    return new Connection(await dial(socket));
+  } catch (error) {
+    if (error.code !== 'ENOENT' && error.code !== 'ECONNREFUSED') throw dialError(socket, error);
+    if (!start) throw new ForebayError('no-daemon', `no daemon listens on ${socket}: start it with \`forebay run\``);
+  }
+  return new Connection(await startDaemon(socket));
+}
+
+function dial(socket) {
+  return new Promise((resolve, reject) => {
+    const opened = net.createConnection(socket);
+    opened.once('error', reject);
+    opened.once('connect', () => {
+      opened.off('error', reject);
+      resolve(opened);
+    });
+  });
+}
+
+function dialError(socket, error) {
+  if (error.code === 'EACCES') {
+    return new ForebayError('no-permission', `no permission for ${socket}: it belongs to another user`);
+  }
+  return new ForebayError('no-daemon', `cannot connect to ${socket}: ${error.message}`);
+}
+
+/** Starts `forebay run` in its own process group and resolves with a socket as soon as it listens. */
+async function startDaemon(socket) {
+  const binary = findBinary();
+  const child = spawn(binary, ['run'], {
+    detached: true,
+    stdio: 'ignore',
+    env: { ...process.env, FOREBAY_SOCKET: socket },
+  });
+  let failure;
+  child.once('error', (error) => (failure = error.message));
+  child.once('exit', (code) => (failure = code === 0 ? undefined : `it ended with code ${code}`));
+  child.unref();
+  const deadline = Date.now() + START_PATIENCE_MS;
+  let pause = 2;
+  while (Date.now() < deadline && failure === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    pause = Math.min(pause * 1.5, 50);
+    try {
+      return await dial(socket);
+    } catch (error) {
+      if (error.code !== 'ENOENT' && error.code !== 'ECONNREFUSED') throw dialError(socket, error);
+    }
+  }
+  throw new ForebayError('no-daemon', `${binary} run does not listen on ${socket}: ${failure ?? 'no answer in 5 s'}`);
+}
+
+/** FOREBAY_BIN, else the first `forebay` on PATH. */
+function findBinary(env = process.env) {
+  if (env.FOREBAY_BIN) return env.FOREBAY_BIN;
+  for (const dir of (env.PATH ?? '').split(path.delimiter)) {
+    const candidate = path.join(dir, os.platform() === 'win32' ? 'forebay.exe' : 'forebay');
+    try {
+      fs.accessSync(candidate, fs.constants.X_OK);
+      return candidate;
+    } catch {
+      // not in this directory
+    }
+  }
+  throw new ForebayError(
+    'no-daemon',
+    'no daemon is running and `forebay` is not on PATH: install it, or set FOREBAY_BIN to the binary',
+  );
+}

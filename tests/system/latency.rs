@@ -1,0 +1,146 @@
+//! From a save in the editor to the first changed frame on the device's side.
+//!
+//! The figures are printed, not asserted: they belong to the machine. What is asserted is what was heard: every save
+//! changes the voice that was edited, at the frame that the editor is told, and not one bit of the voices beside it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::audio::{Recording, assert_same_bits};
+use crate::support::null::NullDaemon;
+use crate::support::process::Process;
+use crate::support::scene::Scene;
+use crate::support::{find_program, quantile, quiet, say, skip};
+
+/// Nine voices that stay as they are, on the left; the tenth, on the right, is edited.
+fn song(level: f64) -> String {
+    let mut text = String::new();
+    for voice in 1..10 {
+        text += &format!(
+            "play('v{voice}', s => {{ s.state[0] += {voice}1 / s.sr; return [0.02 * Math.sin(2 * Math.PI * s.state[0]), 0]; }});\n"
+        );
+    }
+    text + &format!("play('edited', s => [0, {level} * Math.sin(2 * Math.PI * 3000 * s.t)]);\n")
+}
+
+/// As editors do: a new file beside, renamed over the old one. Returns when, by the monotonic clock.
+fn save(file: &Path, text: &str) -> u64 {
+    let fresh = file.with_extension("new");
+    std::fs::write(&fresh, text).unwrap();
+    let trigger_ns = rt::monotonic_ns();
+    std::fs::rename(&fresh, file).unwrap();
+    trigger_ns
+}
+
+struct Save {
+    trigger_ns: u64,
+    level: f64,
+    said: Value,
+}
+
+/// Saves `count` times while it plays.
+fn saves(scene: &Scene, file: &Path, runtime: &Path, count: usize) -> Vec<Save> {
+    let mut command = scene.command(&["live", &file.display().to_string(), "--json", "--lead", "680"]);
+    command.env("FOREBAY_JS", runtime);
+    let mut live = Process::start("forebay live", command);
+    live.json_line(|said| said["event"] == "edited");
+    // The first second fills the lead; an edit in it is no different, but this test is about a full one.
+    std::thread::sleep(Duration::from_secs(1));
+    let mut saves = Vec::new();
+    for number in 0..count {
+        let level = if number % 2 == 0 { 0.2 } else { 0.1 };
+        let trigger_ns = save(file, &song(level));
+        let said = live.json_line(|said| said["event"] == "edited" || said["event"] == "refused");
+        assert_eq!(said["event"], "edited", "{said}");
+        saves.push(Save { trigger_ns, level, said });
+        // At no fixed distance from the daemon's blocks.
+        std::thread::sleep(Duration::from_millis(60 + (number as u64 * 37) % 50));
+    }
+    assert_eq!(live.end().code(), Some(0));
+    saves
+}
+
+/// The loudest sample of the edited voice in a stretch that has whole periods.
+fn level_at(heard: &Recording, from: usize) -> f64 {
+    heard.channels[1][from..from + 160]
+        .iter()
+        .fold(0.0, |loudest: f64, sample| loudest.max(f64::from(sample.abs())))
+}
+
+fn measure(runtime_name: &str, runtime: &Path, period_frames: usize, count: usize) {
+    let scene = Scene::new();
+    let file = scene.path("song.js");
+    std::fs::write(&file, song(0.1)).unwrap();
+    let daemon = NullDaemon::start(&scene, period_frames);
+    let latency_frames = daemon.latency_frames;
+    let saves = saves(&scene, &file, runtime, count);
+    let heard = daemon.end();
+    let recording = heard.recording();
+    let mut total_ms = Vec::new();
+    let mut parts: [Vec<f64>; 6] = Default::default();
+    for save in &saves {
+        let frame = save.said["engine_frame"].as_u64().expect("a frame") as usize
+            + save.said["late_frames"].as_u64().unwrap_or(0) as usize
+            + latency_frames;
+        // 20 ms behind the change (a cross-fade takes 5) the new level is there, and 20 ms before the old one was.
+        let (before, after) = (level_at(&recording, frame - 960), level_at(&recording, frame + 960));
+        assert!((after - save.level).abs() < 1e-3, "level {after} after the save of {}", save.level);
+        assert!((before + after - 0.3).abs() < 1e-3, "level {before} before the save of {}", save.level);
+        let when_ns = heard.when_ns(frame).expect("it was heard");
+        let total = (when_ns as f64 - save.trigger_ns as f64) / 1e6;
+        total_ms.push(total);
+        let part = |name: &str| save.said["timings_ms"][name].as_f64().unwrap_or(f64::NAN);
+        let known = [part("hand_over"), part("compile"), part("warm"), part("cover"), part("guard")];
+        // What is left is the watch's share at the beginning and the block's at the end.
+        let rest =
+            total - (part("hand_over") + part("compile") + part("warm") + part("guard").max(part("cover")));
+        for (list, ms) in parts.iter_mut().zip(known.into_iter().chain([rest])) {
+            list.push(ms);
+        }
+    }
+    total_ms.sort_by(f64::total_cmp);
+    let median = |list: &mut Vec<f64>| {
+        list.sort_by(f64::total_cmp);
+        quantile(list, 0.5)
+    };
+    let [hand_over, compile, warm, cover, guard, rest] = parts.each_mut().map(median);
+    say(&format!(
+        "save -> heard, {runtime_name}, {period_frames} frames, {count} saves: p50 {:.1} p95 {:.1} max {:.1} ms; medians: \
+         hand-over {hand_over:.1} compile {compile:.1} warm {warm:.1} cover {cover:.1} guard {guard:.1} watch+block {rest:.1}",
+        quantile(&total_ms, 0.5),
+        quantile(&total_ms, 0.95),
+        quantile(&total_ms, 1.0),
+    ));
+    untouched(&scene, &file, &recording);
+}
+
+/// The left channel is, bit by bit, that of a session in which nothing was ever saved: so the phase of each of its sines
+/// went on to the last digit.
+fn untouched(scene: &Scene, file: &Path, heard: &Recording) {
+    let out = scene.path("never-edited.wav");
+    let seconds = heard.channels[0].len().div_ceil(48_000).to_string();
+    let args =
+        ["render", &file.display().to_string(), "-o", &out.display().to_string(), "--seconds", &seconds];
+    let outcome = scene.forebay(&args);
+    assert_eq!(outcome.code, 0, "{}", outcome.err);
+    let never = Recording::read(&out);
+    let (got, want) = (heard.sounding(0), never.sounding(0));
+    // The end of what was heard is its fade-out.
+    let frames = got.len() - 9_600;
+    assert_same_bits("the untouched voices", &got[..frames], &want[..frames]);
+}
+
+/// Each save is heard at the frame that was promised, and nothing else changes.
+#[test]
+fn saves_are_heard() {
+    let _quiet = quiet();
+    let count = if std::env::var_os("FOREBAY_PROVE").is_some() { 50 } else { 10 };
+    for name in ["node", "bun"] {
+        match find_program(name) {
+            None => skip("saves_are_heard", &format!("{name} is not installed")),
+            Some(runtime) => [64, 256].into_iter().for_each(|period| measure(name, &runtime, period, count)),
+        }
+    }
+}
