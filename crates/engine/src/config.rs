@@ -63,8 +63,11 @@ impl EngineConfig {
 /// Loads are the time of a render as a part of its period, as the device reports them in [`crate::Block::load`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SheddingConfig {
-    /// At this load voices are shed at once.
+    /// At this load a block is late.
     pub over: f32,
+    /// Voices are shed once late blocks have outweighed those in time by so many milliseconds, and by three blocks: less
+    /// is a thread that was kept off its core, and fewer voices do not help that.
+    pub sustain_ms: f32,
     /// Below this load voices are taken back...
     pub under: f32,
     /// ...after it has stayed there for so many milliseconds, one step at a time.
@@ -73,7 +76,7 @@ pub struct SheddingConfig {
 
 impl Default for SheddingConfig {
     fn default() -> Self {
-        Self { over: 0.9, under: 0.6, calm_ms: 500.0 }
+        Self { over: 0.9, sustain_ms: 20.0, under: 0.6, calm_ms: 500.0 }
     }
 }
 

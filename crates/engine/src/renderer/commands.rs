@@ -163,7 +163,7 @@ impl Renderer {
 
     /// Sheds or restores voices when the load asks for it.
     pub(super) fn weigh_load(&mut self, load: f32, block_frames: usize) {
-        if self.shedder.is_idle(load) {
+        if !self.shedder.feel(load, block_frames) {
             return;
         }
         let sheddable = self.slots.iter_mut().filter(|voice| voice.priority != NEVER_SHED).count();

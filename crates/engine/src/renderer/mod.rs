@@ -107,7 +107,6 @@ impl Renderer {
         let scratch = || touched(piece_frames * MAX_CHANNELS);
         let routes = (1..=MAX_CHANNELS)
             .map(|from| Route::new(ChannelCount::new(from).expect("1 to 8"), config.channels));
-        let calm_frames = config.rate.frames_in_ms(f64::from(config.shedding.calm_ms)).0;
         let protection = Protection::new(config);
         let latency = protection.latency_frames() as u32;
         Self {
@@ -124,7 +123,7 @@ impl Renderer {
             groups: (0..groups).map(|_| None).collect(),
             committed: vec![0; groups].into_boxed_slice(),
             events: Events::new(sources),
-            shedder: crate::shed::Shedder::new(&config.shedding, calm_frames, config.crossfade_frames),
+            shedder: crate::shed::Shedder::new(&config.shedding, config.rate),
             probe: Probe::default(),
             protection,
             soloed: 0,
