@@ -51,7 +51,7 @@ fn daemon() {
     let mut out = vec![0.0; 512];
     let mut since_anybody = 0;
     while since_anybody < 400 {
-        renderer.render(Block { out: &mut out, load: 0.0, faults: None });
+        renderer.render(Block { out: &mut out, faults: None });
         std::thread::sleep(step);
         let voices = server.ask_engine(|engine| engine.voices().count()).unwrap();
         since_anybody = if voices > 0 { 0 } else { since_anybody + 1 };

@@ -37,7 +37,7 @@ pub use jack::Jack;
 pub use null::Null;
 #[cfg(feature = "pipewire")]
 pub use pipewire::PipeWire;
-pub use render::{Block, Claim, Format, Render, RendererSeat, Sitter};
+pub use render::{Block, Claim, Cycle, Format, Render, RendererSeat, Sitter};
 pub use seat::{Look, NoSeat, Seat, Sitting, Token};
 pub use stats::{Counters, DeviceFigures, Histogram};
 pub use supervisor::{Clock, Notice, Status, Supervisor, SupervisorConfig};

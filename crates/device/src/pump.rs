@@ -2,7 +2,7 @@
 //! device, put back, count. Format conversion is here and nowhere else.
 
 use crate::backend::MAX_PERIOD_FRAMES;
-use crate::render::{Block, Claim, Format, Render};
+use crate::render::{Block, Claim, Cycle, Format, Render};
 use crate::stats::Counters;
 use crate::sync::Ordering::Relaxed;
 use dsp::resample::{Quality, Resampler};
@@ -103,13 +103,20 @@ impl Pump {
         let frames = out.len() / self.device.channels.get();
         let begin_ns = rt::monotonic_ns();
         self.note_begin(begin_ns, timing);
-        let load = if matches!(timing, Timing::Free) { 0.0 } else { self.counters.load() };
-        let had_seat = rt::enter(|| self.fill(out, load));
+        let cycle = self.cycle_of(frames, timing);
+        let had_seat = rt::enter(|| self.fill(out, cycle));
         self.note_end(begin_ns, frames, had_seat, timing);
     }
 
+    /// What the engine is told of a cycle of `frames` frames of the device.
+    fn cycle_of(&self, frames: usize, timing: Timing) -> Cycle {
+        let load = if matches!(timing, Timing::Free) { 0.0 } else { self.counters.load() };
+        let (engine_hz, device_hz) = (self.engine.rate.hz() as usize, self.device.rate.hz() as usize);
+        Cycle { frames: frames * engine_hz / device_hz, load, heard: self.claim.is_heard() }
+    }
+
     /// Whether the Renderer filled `out`; else it is silent.
-    fn fill(&mut self, out: &mut [f32], load: f32) -> bool {
+    fn fill(&mut self, out: &mut [f32], cycle: Cycle) -> bool {
         let Self { claim, fitter, engine, .. } = self;
         let format = *engine;
         let done = catch_unwind(AssertUnwindSafe(|| {
@@ -118,7 +125,8 @@ impl Pump {
                     return None;
                 }
                 let in_the_middle = renderer.frame().0 > 0;
-                fitter.fill(renderer, out, load);
+                renderer.begin_cycle(cycle);
+                fitter.fill(renderer, out);
                 Some(in_the_middle)
             })
         }));
@@ -216,15 +224,15 @@ impl Fitter {
         Self { route, resampler, chunk }
     }
 
-    fn fill(&mut self, renderer: &mut dyn Render, out: &mut [f32], load: f32) {
+    fn fill(&mut self, renderer: &mut dyn Render, out: &mut [f32]) {
         let Self { route, resampler, chunk } = self;
         let Some(route) = route else {
-            return at_device_rate(renderer, resampler, out, load);
+            return at_device_rate(renderer, resampler, out);
         };
         let (from, to) = (route.from_channels(), route.to_channels());
         for part in out.chunks_mut(MAX_PERIOD_FRAMES * to) {
             let chunk = &mut chunk[..part.len() / to * from];
-            at_device_rate(renderer, resampler, chunk, load);
+            at_device_rate(renderer, resampler, chunk);
             for (output, input) in part.chunks_mut(to).zip(chunk.chunks(from)) {
                 for (channel, sample) in output.iter_mut().enumerate() {
                     *sample =
@@ -236,16 +244,16 @@ impl Fitter {
 }
 
 /// Fills `out` (engine channels, device rate).
-fn at_device_rate(renderer: &mut dyn Render, resampler: &mut Option<Resampler>, out: &mut [f32], load: f32) {
+fn at_device_rate(renderer: &mut dyn Render, resampler: &mut Option<Resampler>, out: &mut [f32]) {
     match resampler {
-        None => in_blocks(renderer, out, load),
-        Some(resampler) => resampler.pull(out, |input| in_blocks(renderer, input, load)),
+        None => in_blocks(renderer, out),
+        Some(resampler) => resampler.pull(out, |input| in_blocks(renderer, input)),
     }
 }
 
-fn in_blocks(renderer: &mut dyn Render, out: &mut [f32], load: f32) {
+fn in_blocks(renderer: &mut dyn Render, out: &mut [f32]) {
     let channels = renderer.channels().get();
     for out in out.chunks_mut(MAX_PERIOD_FRAMES * channels) {
-        renderer.render(Block { out, load, faults: Some(rt::minor_faults) });
+        renderer.render(Block { out, faults: Some(rt::minor_faults) });
     }
 }

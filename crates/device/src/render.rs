@@ -1,15 +1,18 @@
 //! What sits in the seat.
 
-pub use engine::Block;
+pub use engine::{Block, Cycle};
 
 use crate::seat::{Look, NoSeat, Seat, Token};
 use crate::sync::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use units::{ChannelCount, FramePos, SampleRate};
 
 /// Something that renders: the engine's Renderer, or a stand-in of a test.
 pub trait Render: Send {
+    /// What the device knows of the cycle whose blocks come next. `[rt]`
+    fn begin_cycle(&mut self, _cycle: Cycle) {}
     /// Fills the block, and so moves time. Never allocates, waits or panics. `[rt]`
     fn render(&mut self, block: Block<'_>);
     /// Frames per second of what it renders; never changes.
@@ -19,12 +22,16 @@ pub trait Render: Send {
     /// The frame that the next block begins with. `[rt]`
     fn frame(&self) -> FramePos;
     /// Whether `frames` frames are not all there yet: a render that is bound to no clock asks again a little later. `[rt]`
-    fn awaits(&self, _frames: usize) -> bool {
+    fn awaits(&mut self, _frames: usize) -> bool {
         false
     }
 }
 
 impl Render for engine::Renderer {
+    fn begin_cycle(&mut self, cycle: Cycle) {
+        Self::begin_cycle(self, cycle);
+    }
+
     fn render(&mut self, block: Block<'_>) {
         Self::render(self, block);
     }
@@ -41,7 +48,7 @@ impl Render for engine::Renderer {
         Self::frame(self)
     }
 
-    fn awaits(&self, frames: usize) -> bool {
+    fn awaits(&mut self, frames: usize) -> bool {
         Self::awaits(self, frames)
     }
 }
@@ -72,6 +79,8 @@ pub struct RendererSeat(Arc<Shared>);
 struct Shared {
     seat: Seat<Box<dyn Render>>,
     tokens: AtomicU32,
+    /// Whether the clock is a stand-in, which nobody hears.
+    unheard: AtomicBool,
     format: Mutex<Option<Format>>,
 }
 
@@ -96,6 +105,13 @@ impl RendererSeat {
 
     /// Makes the claim's device the clock. `[control]`
     pub fn assign(&self, claim: &Claim) {
+        self.0.unheard.store(false, Ordering::Relaxed);
+        self.0.seat.assign(claim.token);
+    }
+
+    /// Makes the claim's clock stand in for a device that is away: what it renders is lost to the device. `[control]`
+    pub fn assign_stand_in(&self, claim: &Claim) {
+        self.0.unheard.store(true, Ordering::Relaxed);
         self.0.seat.assign(claim.token);
     }
 
@@ -149,6 +165,11 @@ impl Claim {
     /// Whether it is this device's turn. `[any]`
     pub fn is_assigned(&self) -> bool {
         self.shared.seat.look().token == self.token
+    }
+
+    /// Whether what is rendered may be heard: no stand-in is the clock. `[any]`
+    pub fn is_heard(&self) -> bool {
+        !self.shared.unheard.load(Ordering::Relaxed)
     }
 
     /// Format of who sits there. `[control]`

@@ -60,13 +60,13 @@ impl EngineConfig {
 
 /// When the engine drops voices to meet its deadline, and when it takes them back.
 ///
-/// Loads are the time of a render as a part of its period, as the device reports them in [`crate::Block::load`].
+/// Loads are the time of a cycle as a part of its period, as the device reports them in [`crate::Cycle::load`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SheddingConfig {
-    /// At this load a block is late.
+    /// At this load a cycle is late.
     pub over: f32,
-    /// Voices are shed once late blocks have outweighed those in time by so many milliseconds, and by three blocks: less
-    /// is a thread that was kept off its core, and fewer voices do not help that.
+    /// Voices are shed once late cycles have outweighed those in time by so many milliseconds, and by three: less is a
+    /// thread that was kept off its core, and fewer voices do not help that.
     pub sustain_ms: f32,
     /// Below this load voices are taken back...
     pub under: f32,

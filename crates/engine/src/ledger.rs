@@ -40,7 +40,8 @@ impl LossCause {
 pub struct Loss {
     /// Frames so far.
     pub frames: u64,
-    /// Engine frame of the end of the block in which it last cost something.
+    /// Engine frame of the end of the block in which it last cost something; for what the ring lacks, of the meter window
+    /// (about 20 ms).
     pub last: FramePos,
 }
 

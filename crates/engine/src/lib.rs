@@ -38,5 +38,5 @@ pub use control::{AddError, Engine, UnknownVoice, engine};
 pub use dsp::guard::{Blame, GuardLimits};
 pub use ledger::{Loss, LossBook, LossCause};
 pub use notice::{EventsId, GroupId, Notice, NoticeKind, Returned, VoiceId};
-pub use renderer::{Block, Renderer};
+pub use renderer::{Block, Cycle, Renderer};
 pub use stats::{MainStats, MeterStats, VoiceStats};

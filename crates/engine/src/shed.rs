@@ -3,9 +3,9 @@
 use crate::config::{NEVER_SHED, SheddingConfig};
 use units::SampleRate;
 
-/// An overload lasts for this many blocks at least, however long they are: one late block is a thread that was kept off
+/// An overload lasts for this many cycles at least, however long they are: one late cycle is a thread that was kept off
 /// its core, and dropping voices gives it nothing.
-const SUSTAIN_BLOCKS: u64 = 3;
+const SUSTAIN_CYCLES: u64 = 3;
 
 /// Decides how many voices are dropped.
 pub(crate) struct Shedder {
@@ -13,8 +13,11 @@ pub(crate) struct Shedder {
     under: f32,
     sustain_frames: u64,
     calm_frames: u64,
-    /// Frames of blocks that came too late, less those of blocks in time: whether most of them are late, and for how long.
-    pressure: u64,
+    /// Late cycles less those in time, and their frames, from 0 up to what an overload takes: whether most cycles are late,
+    /// and for how long.
+    late: (u64, u64),
+    /// An overload that has lasted, and to which no step has answered yet.
+    pressed: bool,
     /// Since when the load has been low.
     calm_since: Option<u64>,
     /// How many voices are dropped.
@@ -29,7 +32,8 @@ impl Shedder {
             under: config.under,
             sustain_frames: frames(config.sustain_ms),
             calm_frames: frames(config.calm_ms),
-            pressure: 0,
+            late: (0, 0),
+            pressed: false,
             calm_since: None,
             count: 0,
         }
@@ -40,32 +44,28 @@ impl Shedder {
         self.count
     }
 
-    /// Takes the load of the last block. True when there is something to weigh: an overload that lasts, or somebody to
-    /// take back.
-    pub(crate) fn feel(&mut self, load: f32, block_frames: usize) -> bool {
-        let (block, most) = (block_frames as u64, self.lasting(block_frames));
-        self.pressure = if load >= self.over {
-            (self.pressure + block).min(most)
+    /// Takes the load of a cycle of `frames` frames. True when there is something to weigh: an overload that has lasted, or
+    /// somebody to take back.
+    pub(crate) fn feel(&mut self, load: f32, frames: usize) -> bool {
+        let (cycles, late_frames) = self.late;
+        self.late = if load >= self.over {
+            (SUSTAIN_CYCLES.min(cycles + 1), self.sustain_frames.min(late_frames + frames as u64))
         } else {
-            self.pressure.saturating_sub(block)
+            (cycles.saturating_sub(1), late_frames.saturating_sub(frames as u64))
         };
-        self.count > 0 || self.pressure >= most
-    }
-
-    /// The pressure of an overload that lasts.
-    fn lasting(&self, block_frames: usize) -> u64 {
-        self.sustain_frames.max(SUSTAIN_BLOCKS * block_frames as u64).max(1)
+        self.pressed = load >= self.over && self.late == (SUSTAIN_CYCLES, self.sustain_frames);
+        self.pressed || self.count > 0
     }
 
     /// Decides what follows from what was felt, at `frame`, when at most `most` voices may be dropped. True when the number
-    /// of dropped voices changed. Each step up waits for pressure of its own: it outlasts the fade of the step before.
-    pub(crate) fn weigh(&mut self, load: f32, frame: u64, block_frames: usize, most: usize) -> bool {
+    /// of dropped voices changed. Each step up waits for an overload of its own, which outlasts the fade of the step before.
+    pub(crate) fn weigh(&mut self, load: f32, frame: u64, most: usize) -> bool {
         let before = self.count;
         self.count = self.count.min(most);
-        if self.pressure >= self.lasting(block_frames) {
+        if std::mem::take(&mut self.pressed) {
             let part = if load >= 2.0 * self.over { 2 } else { 8 };
             self.count += (most - self.count).div_ceil(part);
-            self.pressure = 0;
+            self.late = (0, 0);
         }
         if load < self.under && self.count > 0 {
             let since = *self.calm_since.get_or_insert(frame);
@@ -80,40 +80,54 @@ impl Shedder {
     }
 }
 
-/// Who is dropped: the lowest priorities, and among equals the latest slots.
+/// Where a voice stands in the order of dropping: the lowest first, and among equals the latest slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ShedRank(u16);
+
+impl ShedRank {
+    const COUNT: usize = 2 * NEVER_SHED as usize;
+
+    /// The rank of a voice; `None` where nothing is won by dropping it: it may never be, or has nothing to play. Who is not
+    /// heard anyway goes before whoever is.
+    pub(crate) fn new(priority: u8, plays: bool, is_audible: bool) -> Option<Self> {
+        let base = if is_audible { u16::from(NEVER_SHED) } else { 0 };
+        (plays && priority != NEVER_SHED).then(|| Self(base + u16::from(priority)))
+    }
+}
+
+/// Who is dropped.
 pub(crate) struct Cut {
-    /// Priorities below this are dropped...
-    below: u8,
+    /// Ranks below this are dropped...
+    below: usize,
     /// ...and so many of exactly this, from the highest slot down.
     of_equal: usize,
 }
 
 impl Cut {
-    /// The cut that drops `count` of the voices with these `priorities`; [`NEVER_SHED`] ones do not count.
-    pub(crate) fn new(priorities: impl Iterator<Item = u8>, count: usize) -> Self {
-        let mut histogram = [0usize; NEVER_SHED as usize];
-        for priority in priorities {
-            if let Some(bin) = histogram.get_mut(usize::from(priority)) {
-                *bin += 1;
-            }
+    /// The cut that drops `count` of the voices with these ranks.
+    pub(crate) fn new(ranks: impl Iterator<Item = Option<ShedRank>>, count: usize) -> Self {
+        let mut histogram = [0usize; ShedRank::COUNT];
+        for ShedRank(rank) in ranks.flatten() {
+            histogram[usize::from(rank)] += 1;
         }
         let mut left = count;
-        for (priority, voices) in histogram.into_iter().enumerate() {
+        for (rank, voices) in histogram.into_iter().enumerate() {
             if left <= voices {
-                return Self { below: priority as u8, of_equal: left };
+                return Self { below: rank, of_equal: left };
             }
             left -= voices;
         }
-        Self { below: NEVER_SHED, of_equal: 0 }
+        Self { below: ShedRank::COUNT, of_equal: 0 }
     }
 
     /// Whether the next voice, coming from the highest slot down, is dropped.
-    pub(crate) fn drops(&mut self, priority: u8) -> bool {
-        if priority == self.below && self.of_equal > 0 {
+    pub(crate) fn drops(&mut self, rank: Option<ShedRank>) -> bool {
+        let Some(ShedRank(rank)) = rank else { return false };
+        if usize::from(rank) == self.below && self.of_equal > 0 {
             self.of_equal -= 1;
             return true;
         }
-        priority < self.below
+        usize::from(rank) < self.below
     }
 }
 
@@ -121,75 +135,88 @@ impl Cut {
 mod tests {
     use super::*;
 
-    fn dropped(priorities: &[u8], count: usize) -> Vec<usize> {
-        let mut cut = Cut::new(priorities.iter().copied(), count);
-        (0..priorities.len()).rev().filter(|slot| cut.drops(priorities[*slot])).collect()
+    fn dropped(ranks: &[Option<ShedRank>], count: usize) -> Vec<usize> {
+        let mut cut = Cut::new(ranks.iter().copied(), count);
+        (0..ranks.len()).rev().filter(|slot| cut.drops(ranks[*slot])).collect()
     }
 
     /// The lowest go first, the latest of equals before the earlier, and the highest never.
     #[test]
     fn order_of_shedding() {
-        let priorities = [128, 10, 255, 128, 10, 200];
-        assert_eq!(dropped(&priorities, 0), [0usize; 0]);
-        assert_eq!(dropped(&priorities, 1), [4]);
-        assert_eq!(dropped(&priorities, 3), [4, 3, 1]);
-        assert_eq!(dropped(&priorities, 5), [5, 4, 3, 1, 0]);
-        assert_eq!(dropped(&priorities, 99), [5, 4, 3, 1, 0]);
+        let ranks = [128, 10, 255, 128, 10, 200].map(|priority| ShedRank::new(priority, true, true));
+        assert_eq!(dropped(&ranks, 0), [0usize; 0]);
+        assert_eq!(dropped(&ranks, 1), [4]);
+        assert_eq!(dropped(&ranks, 3), [4, 3, 1]);
+        assert_eq!(dropped(&ranks, 5), [5, 4, 3, 1, 0]);
+        assert_eq!(dropped(&ranks, 99), [5, 4, 3, 1, 0]);
+    }
+
+    /// Whoever is not heard goes first, whatever the priority; who has nothing to play is not counted.
+    #[test]
+    fn the_unheard_go_first() {
+        let rank = ShedRank::new;
+        let ranks =
+            [rank(1, true, true), rank(254, true, false), rank(0, false, false), rank(254, true, true)];
+        assert_eq!(dropped(&ranks, 1), [1]);
+        assert_eq!(dropped(&ranks, 2), [1, 0]);
+        assert_eq!(dropped(&ranks, 4), [3, 1, 0]);
     }
 
     fn shedder() -> Shedder {
         Shedder::new(&SheddingConfig::default(), SampleRate::DEFAULT)
     }
 
-    /// Weighs one block as the Renderer does.
-    fn block(shedder: &mut Shedder, load: f32, frame: u64, frames: usize, most: usize) -> bool {
-        shedder.feel(load, frames) && shedder.weigh(load, frame, frames, most)
+    /// Weighs one cycle as the Renderer does.
+    fn cycle(shedder: &mut Shedder, load: f32, frame: u64, frames: usize, most: usize) -> bool {
+        shedder.feel(load, frames) && shedder.weigh(load, frame, most)
     }
 
-    /// Weighs blocks of 64 frames at one load; the frames at which something changed, and the count from there.
-    fn blocks(
+    /// Weighs cycles of 64 frames at one load; the frames at which something changed, and the count from there.
+    fn cycles(
         shedder: &mut Shedder,
         load: f32,
         frames: std::ops::Range<u64>,
         most: usize,
     ) -> Vec<(u64, usize)> {
-        let changes = |frame| block(shedder, load, frame, 64, most).then(|| (frame, shedder.count()));
+        let changes = |frame| cycle(shedder, load, frame, 64, most).then(|| (frame, shedder.count()));
         frames.step_by(64).filter_map(changes).collect()
     }
 
-    /// A thread that is kept off its core for a while makes one block late, and the next ones catch up: nobody is dropped,
-    /// whatever the length of blocks, not even where every third one is late.
+    /// A thread that is kept off its core for a while makes one cycle late, and the next ones catch up: nobody is dropped,
+    /// whatever the length of cycles, not even where every third one is late or their length varies.
     #[test]
-    fn a_late_block_is_no_overload() {
-        for frames in [16, 64, 1024, 8192] {
-            let mut shedder = shedder();
+    fn a_late_cycle_is_no_overload() {
+        for lengths in [[16, 16], [64, 64], [1024, 1024], [8192, 8192], [2048, 64]] {
+            let (mut shedder, mut frame) = (shedder(), 0);
             for k in 0..10_000 {
+                let frames = lengths[k % 2];
                 let load = if k % 3 == 0 { 30.0 } else { 0.1 };
-                assert!(!block(&mut shedder, load, k * frames as u64, frames, 15), "{frames}");
+                assert!(!cycle(&mut shedder, load, frame, frames, 15), "{lengths:?}");
+                frame += frames as u64;
             }
         }
     }
 
-    /// An overload of 20 ms and three blocks is one, also where a few blocks among them are in time.
+    /// An overload of 20 ms and three cycles is one, also where a few cycles among them are in time.
     #[test]
     fn an_overload_lasts() {
-        assert_eq!(blocks(&mut shedder(), 1.0, 0..1_100, 15), [(896, 2)], "15 blocks of 64 frames");
+        assert_eq!(cycles(&mut shedder(), 1.0, 0..1_100, 15), [(896, 2)], "15 cycles of 64 frames");
         let mut long = shedder();
-        let changes: Vec<_> = (0..7).map(|k| block(&mut long, 1.0, k * 8192, 8192, 15)).collect();
+        let changes: Vec<_> = (0..7).map(|k| cycle(&mut long, 1.0, k * 8192, 8192, 15)).collect();
         assert_eq!(changes, [false, false, true, false, false, true, false]);
         let mut mixed = shedder();
         let loads = (0..100).map(|k| if k % 4 == 0 { 0.8 } else { 1.0 });
-        assert!(loads.enumerate().any(|(k, load)| block(&mut mixed, load, 64 * k as u64, 64, 15)));
+        assert!(loads.enumerate().any(|(k, load)| cycle(&mut mixed, load, 64 * k as u64, 64, 15)));
     }
 
     /// No more than what may be dropped, however long it lasts; and one step waits for the effect of the one before.
     #[test]
     fn steps_up() {
         let mut shedder = shedder();
-        let steps = blocks(&mut shedder, 1.0, 0..48_000, 15);
+        let steps = cycles(&mut shedder, 1.0, 0..48_000, 15);
         assert_eq!(steps[..2], [(896, 2), (1856, 4)]);
         assert_eq!(shedder.count(), 15);
-        assert!(block(&mut shedder, 0.7, 48_000, 64, 2), "fewer voices");
+        assert!(cycle(&mut shedder, 0.7, 48_000, 64, 2), "fewer voices");
         assert_eq!(shedder.count(), 2);
     }
 
@@ -197,9 +224,9 @@ mod tests {
     #[test]
     fn hysteresis() {
         let mut shedder = shedder();
-        assert_eq!(blocks(&mut shedder, 2.0, 0..1_000, 16), [(896, 8)]);
-        assert_eq!(blocks(&mut shedder, 0.75, 1_000..200_000, 16), []);
-        let counts = blocks(&mut shedder, 0.3, 200_000..400_000, 16);
+        assert_eq!(cycles(&mut shedder, 2.0, 0..1_000, 16), [(896, 8)]);
+        assert_eq!(cycles(&mut shedder, 0.75, 1_000..200_000, 16), []);
+        let counts = cycles(&mut shedder, 0.3, 200_000..400_000, 16);
         assert_eq!(counts[0], (224_000, 6));
         assert_eq!(counts.last().unwrap().1, 0);
         assert!(counts.windows(2).all(|pair| pair[1].0 - pair[0].0 >= 24_000));

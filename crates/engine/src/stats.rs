@@ -1,53 +1,52 @@
 //! Figures that leave the Renderer: pages that it writes now and then and anybody may read at any time.
 //!
-//! A page is guarded by a sequence number: the reader tries again when the writer was in the middle, the writer never
-//! waits. Every figure comes from a counter.
+//! A page has two copies, written in turn: a writer that is kept off its core in the middle of one leaves the other whole,
+//! so that readers never wait for it, nor it for them. Every figure comes from a counter.
 
 use crate::ledger::{Loss, LossBook, LossCause};
 use ring::sync::{AtomicU64, Ordering, fence};
 use ring::{Ledger, State};
 use units::FramePos;
 
-/// Words of a snapshot behind a sequence number. One writer.
+/// Words of a snapshot. One writer.
 pub(crate) struct Page<const WORDS: usize> {
-    sequence: AtomicU64,
-    words: [AtomicU64; WORDS],
+    /// How many snapshots were begun, and how many are whole. Snapshot `n` is in copy `n % 2`.
+    begun: AtomicU64,
+    whole: AtomicU64,
+    copies: [[AtomicU64; WORDS]; 2],
 }
 
 impl<const WORDS: usize> Page<WORDS> {
-    /// Readers give up after so many tries: only a writer that died inside a write gets them there.
-    const TRIES: usize = 10_000;
-
     pub(crate) fn new() -> Self {
-        Self { sequence: AtomicU64::new(0), words: std::array::from_fn(|_| AtomicU64::new(0)) }
+        let copy = || std::array::from_fn(|_| AtomicU64::new(0));
+        Self { begun: AtomicU64::new(0), whole: AtomicU64::new(0), copies: [copy(), copy()] }
+    }
+
+    fn copy(&self, snapshot: u64) -> &[AtomicU64; WORDS] {
+        &self.copies[(snapshot % 2) as usize]
     }
 
     /// Replaces the snapshot. `[rt]` One thread at a time.
     pub(crate) fn write(&self, words: &[u64; WORDS]) {
-        let sequence = self.sequence.load(Ordering::Relaxed);
-        self.sequence.store(sequence + 1, Ordering::Relaxed);
+        let snapshot = self.begun.load(Ordering::Relaxed) + 1;
+        self.begun.store(snapshot, Ordering::Relaxed);
         fence(Ordering::Release);
-        for (place, word) in self.words.iter().zip(words) {
+        for (place, word) in self.copy(snapshot).iter().zip(words) {
             place.store(*word, Ordering::Relaxed);
         }
-        self.sequence.store(sequence + 2, Ordering::Release);
+        self.whole.store(snapshot, Ordering::Release);
     }
 
-    /// A snapshot that belongs together. `[any]`
+    /// A snapshot that belongs together. `[any]` It tries again only when two new ones were begun while it looked.
     pub(crate) fn read(&self) -> [u64; WORDS] {
-        let mut words = [0; WORDS];
-        for _ in 0..Self::TRIES {
-            let before = self.sequence.load(Ordering::Acquire);
-            for (word, place) in words.iter_mut().zip(&self.words) {
-                *word = place.load(Ordering::Relaxed);
-            }
+        loop {
+            let snapshot = self.whole.load(Ordering::Acquire);
+            let words = self.copy(snapshot).each_ref().map(|place| place.load(Ordering::Relaxed));
             fence(Ordering::Acquire);
-            if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
-                break;
+            if self.begun.load(Ordering::Relaxed) <= snapshot + 1 {
+                return words;
             }
-            std::hint::spin_loop();
         }
-        words
     }
 }
 

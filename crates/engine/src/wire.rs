@@ -30,21 +30,40 @@ pub(crate) enum Command {
     },
     /// Silence for all voices, or its end.
     Hush(bool),
-    /// Whether a device hears what is rendered.
-    Heard(bool),
     TapMain(Box<ring::BroadcastWriter>),
     UntapMain,
 }
 
+/// What is to change of a voice's strip; `None` stays as it is. Changes that wait for their way are merged, so that
+/// never more wait than there are voices.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StripChange {
+    pub(crate) gain: Option<f32>,
+    pub(crate) pan: Option<units::Pan>,
+    pub(crate) mute: Option<bool>,
+    pub(crate) solo: Option<bool>,
+    pub(crate) priority: Option<u8>,
+    /// Lets a voice that the guard muted speak again.
+    pub(crate) forgive: bool,
+}
+
+impl StripChange {
+    /// This change and a later one.
+    pub(crate) fn and(self, later: Self) -> Self {
+        Self {
+            gain: later.gain.or(self.gain),
+            pan: later.pan.or(self.pan),
+            mute: later.mute.or(self.mute),
+            solo: later.solo.or(self.solo),
+            priority: later.priority.or(self.priority),
+            forgive: later.forgive || self.forgive,
+        }
+    }
+}
+
 /// A change of one voice.
 pub(crate) enum VoiceCommand {
-    Gain(f32),
-    Pan(units::Pan),
-    Mute(bool),
-    Solo(bool),
-    Priority(u8),
-    /// Lets a voice that the guard muted speak again.
-    Forgive,
+    Strip(StripChange),
     /// The producer is gone: what runs dry from now on is not lateness.
     ProducerGone,
     /// Fades over so many frames, then sends the voice back.

@@ -70,6 +70,62 @@ fn floods_are_bounded() {
     assert!(left[5000..].iter().all(|x| *x == 0.0));
 }
 
+/// Many sessions that flood at one frame, with events that mean something and with ones that do not, delay nobody else's
+/// event by a frame.
+#[test]
+fn many_floods_delay_nobody() {
+    let mut rig = Rig::new(open_config());
+    let mut floods = vec![];
+    for k in 0..40 {
+        let voice = (k % 2 == 0).then(|| rig.voice("flooded", steady(2, noise(k))));
+        let (mut flood, reader) = ring::events(EventMemory::heap(1024));
+        let source = rig.engine.add_events(reader).unwrap();
+        rig.engine.map_events(source, 0, voice);
+        while flood
+            .push(TimedEvent { at: 5000, slot: 0, kind: EventKind::Mute, value: 0.0, ramp_frames: 0 })
+            .is_ok()
+        {}
+        floods.push(flood);
+    }
+    let calm = rig.voice("calm", steady(2, noise(99)));
+    let mut tap = rig.engine.tap_voice(calm).unwrap();
+    let (mut quiet, reader) = ring::events(EventMemory::heap(64));
+    let source = rig.engine.add_events(reader).unwrap();
+    rig.engine.map_events(source, 0, Some(calm));
+    quiet.push(TimedEvent { at: 5000, slot: 0, kind: EventKind::Mute, value: 1.0, ramp_frames: 0 }).unwrap();
+    rig.run(12_800, 64);
+    let mut heard = vec![0.0; 2 * 12_800];
+    tap.read(&mut heard);
+    let left = channel(&heard, 0);
+    assert!(left[4990..5000].iter().any(|x| *x != 0.0));
+    assert!(left[5000..].iter().all(|x| *x == 0.0));
+    // And nothing of the floods is lost: in a little while all of it was dealt with.
+    let stats = rig.engine.main_stats();
+    assert_eq!((stats.events_applied, stats.events_refused), (20 * 1024 + 1, 20 * 1024));
+}
+
+/// An event that waits for a voice does not hit the one that comes after it in its slot.
+#[test]
+fn events_know_their_voice() {
+    let mut rig = Rig::new(open_config());
+    let first = rig.voice("first", steady(1, noise(1)));
+    let (mut events, reader) = ring::events(EventMemory::heap(64));
+    let source = rig.engine.add_events(reader).unwrap();
+    rig.engine.map_events(source, 0, Some(first));
+    events.push(TimedEvent { at: 5000, slot: 0, kind: EventKind::Mute, value: 1.0, ramp_frames: 0 }).unwrap();
+    rig.run(64, 64);
+    rig.engine.remove_voice(first, 0).unwrap();
+    rig.run(64, 64);
+    rig.notices();
+    let start = testkit::producer::ProducerSpec { start_frame: 128, ..steady(1, noise(2)) };
+    let second = rig.voice("second", start);
+    assert_eq!(second.slot(), first.slot());
+    rig.engine.map_events(source, 0, Some(second));
+    let out = rig.run(6400, 64);
+    assert!(out[2 * 5500..].chunks(64).all(|part| part.iter().any(|x| *x != 0.0)));
+    assert_eq!(rig.engine.main_stats().events_refused, 1);
+}
+
 /// Events for a voice that has left are refused and counted; the queue lives on.
 #[test]
 fn events_outlive_voices() {

@@ -88,17 +88,61 @@ fn unheard_frames_have_a_cause() {
     let bad = rig.voice("bad", steady(1, Box::new(|frame, _| if frame == 1000 { f32::NAN } else { 0.1 })));
     let good = rig.voice("good", steady(1, noise(1)));
     rig.run(6400, 64);
-    rig.engine.set_heard(false);
+    rig.heard = false;
     rig.run(3200, 64);
-    rig.engine.set_heard(true);
+    rig.heard = true;
     rig.run(3200, 64);
     let good = last_stats(&mut rig, good);
     assert_eq!(good.losses.of(LossCause::Device).frames, 3200);
     assert_eq!(good.losses.of(LossCause::Device).last.0, 9600);
     assert_eq!(good.losses.of(LossCause::Guard).frames, 0);
     let bad = last_stats(&mut rig, bad);
-    // Muted at frame 1024, in the block that ends there.
-    assert_eq!(bad.losses.of(LossCause::Guard).frames, 12_800 + 128 - 960 - 3200);
+    // Muted at frame 1024, where its cell ends.
+    assert_eq!(bad.losses.of(LossCause::Guard).frames, 12_800 + 128 - 1024 - 3200);
+}
+
+/// What nobody hears and was not there is booked once, as what it is: late.
+#[test]
+fn a_lack_is_not_booked_twice() {
+    let mut rig = Rig::new(open_config());
+    let spec = steady(1, Box::new(|frame, _| if frame == 1000 { f32::NAN } else { 0.1 }));
+    let bad = rig.voice("bad", spec.behaving(Behaviour::Dying { at_frame: 5000 }));
+    rig.run(6400, 64);
+    rig.heard = false;
+    rig.run(48_000, 64);
+    let stats = last_stats(&mut rig, bad);
+    check(&stats);
+    let lost = |cause| stats.losses.of(cause).frames;
+    let unheard = lost(LossCause::Guard) + lost(LossCause::Device);
+    assert_eq!(unheard, stats.ledger.delivered - 1024, "all since the guard has acted");
+    assert!(lost(LossCause::Device) > 0 && lost(LossCause::ProducerLate) > 40_000);
+}
+
+/// In a long block the guard's share begins where it has acted.
+#[test]
+fn the_guard_books_from_its_cell_on() {
+    let mut rig = Rig::new(open_config());
+    let id = rig.voice("bad", steady(1, Box::new(|frame, _| if frame == 1000 { f32::NAN } else { 0.1 })));
+    rig.run(4096, 4096);
+    let stats = last_stats(&mut rig, id);
+    assert_eq!(stats.losses.of(LossCause::Guard).frames, 4096 - 1024 + 64);
+}
+
+/// What was late before the producer was known to be gone stays lateness, to the block.
+#[test]
+fn lateness_before_the_end_stays_lateness() {
+    let mut rig = Rig::new(open_config());
+    let id = rig.voice("dying", steady(1, noise(1)).behaving(Behaviour::Dying { at_frame: 64 }));
+    rig.run(9600, 64);
+    let before = rig.engine.stats(id).unwrap().ledger;
+    assert!(before.in_ring == 0 && before.concealed > 0);
+    rig.run(320, 64);
+    rig.engine.producer_gone(id).unwrap();
+    rig.run(640, 64);
+    let stats = last_stats(&mut rig, id);
+    let lost = |cause| stats.losses.of(cause).frames;
+    assert_eq!(lost(LossCause::ProducerGone), 640 + 64);
+    assert_eq!(lost(LossCause::ProducerLate) + 704, stats.ledger.concealed);
 }
 
 /// Underruns and their ends are events, with the frame and the length.

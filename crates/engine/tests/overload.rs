@@ -83,6 +83,25 @@ fn main_is_never_silent() {
     assert!(out.chunks(2 * 480).skip(1).all(|ms10| ms10.iter().any(|x| x.abs() > 0.05)));
 }
 
+/// Whoever is silenced anyway is dropped before the one that is soloed, although that has the lowest priority.
+#[test]
+fn a_soloed_voice_is_not_dropped_for_silent_ones() {
+    let mut rig = Rig::new(open_config());
+    let ids: Vec<_> = (0..4).map(|_| rig.voice("equal", steady(2, sine(440.0, 0.1, 48_000.0)))).collect();
+    rig.engine.set_solo(ids[3], true).unwrap();
+    rig.engine.set_priority(ids[3], 0).unwrap();
+    rig.run(4800, 64);
+    rig.load = 5.0;
+    let out = rig.run(96_000, 64);
+    assert_eq!(changes(&mut rig).0.len(), 3);
+    assert!(out.chunks(2 * 480).all(|ms10| ms10.iter().any(|x| x.abs() > 0.05)));
+    // Taken back, the solo gives its turn to who is heard then.
+    rig.engine.set_solo(ids[3], false).unwrap();
+    let out = rig.run(9600, 64);
+    assert_eq!(rig.engine.main_stats().shed_voices, 3);
+    assert!(out.chunks(2 * 480).skip(1).all(|ms10| ms10.iter().any(|x| x.abs() > 0.05)));
+}
+
 /// A dropped voice fades, stays on its time line while it is away, and comes back exactly where it would be; a voice that
 /// was not dropped does not change by a bit.
 #[test]

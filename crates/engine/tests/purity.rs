@@ -4,7 +4,7 @@
 mod common;
 
 use common::{config, steady};
-use forebay_engine::{Block, Engine, NoticeKind, Renderer, VoiceId, VoiceSpec, engine};
+use forebay_engine::{Block, Cycle, Engine, NoticeKind, Renderer, VoiceId, VoiceSpec, engine};
 use ring::{EventKind, EventMemory, EventWriter, Marker, MarkerKind, TimedEvent};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -58,7 +58,8 @@ fn audio_thread(mut renderer: Renderer, shared: &Shared, callbacks: u64) -> (Rep
     while blocks < callbacks || !shared.rounds_done.load(Ordering::Acquire) {
         rt::enter(|| {
             for _ in 0..100 {
-                renderer.render(Block { out: &mut out, load, faults: Some(rt::minor_faults) });
+                renderer.begin_cycle(Cycle { frames: BLOCK, load, heard: !blocks.is_multiple_of(1300) });
+                renderer.render(Block { out: &mut out, faults: Some(rt::minor_faults) });
             }
         });
         blocks += 100;
@@ -162,7 +163,6 @@ impl Stage {
         self.engine.set_solo(id, round.is_multiple_of(7)).unwrap();
         self.engine.set_priority(id, round as u8).unwrap();
         self.engine.hush(round.is_multiple_of(11));
-        self.engine.set_heard(!round.is_multiple_of(13));
         let at = self.engine.main_stats().frame.low().wrapping_add(round as u32 * 7 % 3000);
         for slot in 0..64 {
             let event = TimedEvent {

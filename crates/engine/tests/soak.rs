@@ -108,7 +108,7 @@ impl Soak {
         for player in &mut self.players {
             player.fill(passed + LEAD);
         }
-        self.renderer.render(Block { out, load: 0.0, faults: None });
+        self.renderer.render(Block { out, faults: None });
     }
 
     /// Compares what the taps heard since the last time with what the voices should sound like.
@@ -160,7 +160,7 @@ fn no_drift_and_no_growth() {
         soak.engine.remove_voice(*id, 0).unwrap();
         assert!(player.superseded > 0);
     }
-    soak.renderer.render(Block { out: &mut out[..0], load: 0.0, faults: None });
+    soak.renderer.render(Block { out: &mut out[..0], faults: None });
     let returned = soak.engine.poll().filter_map(|notice| match notice.kind {
         forebay_engine::NoticeKind::Returned(returned) => Some(returned),
         _ => None,

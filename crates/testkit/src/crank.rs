@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Block, Engine, EngineConfig, Notice, Renderer, VoiceId, VoiceSpec};
+use engine::{Block, Cycle, Engine, EngineConfig, Notice, Renderer, VoiceId, VoiceSpec};
 use ring::BroadcastReader;
 use units::{FramePos, Frames};
 
@@ -88,7 +88,8 @@ impl Crank {
         let channels = self.renderer.channels().get();
         let start = self.main.len();
         self.main.resize(start + frames * channels, 0.0);
-        self.renderer.render(Block { out: &mut self.main[start..], load: self.load, faults: None });
+        self.renderer.begin_cycle(Cycle { frames, load: self.load, heard: true });
+        self.renderer.render(Block { out: &mut self.main[start..], faults: None });
         self.clock.advance(Frames(frames as u64));
         for tap in self.taps.values_mut() {
             tap.drain(channels, frames);

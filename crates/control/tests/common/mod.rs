@@ -106,7 +106,7 @@ impl Stage {
 
     /// One block.
     pub fn step(&mut self) {
-        self.renderer.render(Block { out: &mut self.block, load: 0.0, faults: self.faults });
+        self.renderer.render(Block { out: &mut self.block, faults: self.faults });
         self.main.extend_from_slice(&self.block);
         for tap in self.taps.values_mut() {
             let mut piece = vec![0.0; 2 * BLOCK];

@@ -126,6 +126,7 @@ impl Client {
             rack,
             gate: want.gate.clone(),
             engine_hz: u64::from(engine.rate.hz()),
+            gave_up: false,
             signals: Arc::clone(&signals),
         }));
         Ok(Self {

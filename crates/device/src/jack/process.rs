@@ -44,6 +44,8 @@ pub(super) struct Process {
     pub(super) rack: Rack,
     pub(super) gate: Option<Gate>,
     pub(super) engine_hz: u64,
+    /// Freewheeling waited in vain.
+    pub(super) gave_up: bool,
     pub(super) signals: Arc<Signals>,
 }
 
@@ -91,7 +93,7 @@ impl Process {
         }
     }
 
-    fn timing(&self, whole: usize) -> Timing {
+    fn timing(&mut self, whole: usize) -> Timing {
         if self.signals.freewheeling.load(Relaxed) {
             self.wait_for_producers(whole);
             return Timing::Free;
@@ -115,18 +117,20 @@ impl Process {
         Timing::LateBy { ns: now_us.saturating_sub(began_us) * 1000 }
     }
 
-    /// Freewheeling asks as fast as we answer: the answer waits until producers have written, for a while.
-    fn wait_for_producers(&self, whole: usize) {
+    /// Freewheeling asks as fast as we answer: the answer waits until producers have written, for a while. Who does not
+    /// write in that time is waited for again only after he has.
+    fn wait_for_producers(&mut self, whole: usize) {
         let device_hz = u64::from(self.signals.opened_rate_hz);
         let frames = (whole as u64 * self.engine_hz).div_ceil(device_hz) as usize;
         let until_ns = rt::monotonic_ns() + GATE_PATIENCE_NS;
         let shut = || self.gate.as_ref().is_some_and(|gate| !gate(frames));
-        while (shut() || self.pump.awaits(frames))
-            && rt::monotonic_ns() < until_ns
-            && self.signals.freewheeling.load(Relaxed)
-        {
+        let mut waits = shut() || self.pump.awaits(frames);
+        while waits && !self.gave_up && self.signals.freewheeling.load(Relaxed) {
             std::thread::sleep(GATE_PAUSE);
+            waits = shut() || self.pump.awaits(frames);
+            self.gave_up = waits && rt::monotonic_ns() >= until_ns;
         }
+        self.gave_up &= waits;
     }
 }
 

@@ -265,7 +265,7 @@ impl Work {
         let want = Want { no_realtime: self.config.want.no_realtime, ..Want::default() };
         let (_, active) = Opening::start(vec![last_resort(&want)], &self.seat, &Poke::none()).wait();
         let Some(active) = active else { return };
-        self.seat.assign(&active.claim);
+        self.seat.assign_stand_in(&active.claim);
         {
             let mut status = self.status();
             status.clock = Clock::Null;

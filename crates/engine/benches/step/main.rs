@@ -89,7 +89,7 @@ fn measure(voices: usize, lead_ms: u32) -> (f64, f64) {
 fn block(renderer: &mut Renderer, out: &mut [f32], feeder: &Feeder) -> f64 {
     feeder.wait_until_fed();
     let before = thread_ns();
-    rt::enter(|| renderer.render(Block { out: &mut *out, load: 0.1, faults: None }));
+    rt::enter(|| renderer.render(Block { out: &mut *out, faults: None }));
     let spent = thread_ns() - before;
     feeder.block_done();
     spent

@@ -9,7 +9,7 @@ use crate::renderer::events::EventSource;
 use crate::renderer::{Ends, Renderer};
 use crate::stats::{MainPage, MainStats, VoicePage, VoiceStats};
 use crate::voice::Voice;
-use crate::wire::{Command, RawNotice, Trash, VoiceCommand};
+use crate::wire::{Command, RawNotice, StripChange, Trash, VoiceCommand};
 use dsp::route::Route;
 use places::Places;
 use ring::{BroadcastReader, EventReader, Region};
@@ -31,8 +31,10 @@ const NOTICES: usize = 4096;
 pub struct Engine {
     config: EngineConfig,
     commands: rtrb::Producer<Command>,
-    /// Commands that found no room yet.
-    backlog: VecDeque<Command>,
+    /// What found no room yet. Bounded by what there is to command: a voice's changes wait as one, and so does a hush.
+    backlog: VecDeque<Waiting>,
+    /// A hush that waits.
+    hush: Option<bool>,
     trash: rtrb::Consumer<Trash>,
     notices: rtrb::Consumer<RawNotice>,
     voices: Places<Slot>,
@@ -45,12 +47,23 @@ pub struct Engine {
     notices_lost: u64,
 }
 
+/// Something that waits for room on its way to the Renderer.
+enum Waiting {
+    Command(Command),
+    /// The change in this voice's slot.
+    Change(VoiceId),
+    /// The hush.
+    Hush,
+}
+
 /// What the control side knows of a voice.
 struct Slot {
     name: Arc<str>,
     page: Arc<VoicePage>,
     channels: ChannelCount,
     tap: Option<BroadcastReader>,
+    /// What is to change of its strip, while that waits.
+    change: Option<StripChange>,
     leaving: bool,
 }
 
@@ -95,6 +108,7 @@ pub fn engine(config: EngineConfig) -> (Engine, Renderer) {
     let engine = Engine {
         commands,
         backlog: VecDeque::new(),
+        hush: None,
         trash,
         notices,
         voices: Places::new(max_voices),
@@ -116,19 +130,36 @@ impl Engine {
     }
 
     fn send(&mut self, command: Command) {
-        self.backlog.push_back(command);
+        self.backlog.push_back(Waiting::Command(command));
         self.flush();
     }
 
     /// Sends what had found no room.
     fn flush(&mut self) {
         while self.commands.slots() > 0 {
-            let Some(command) = self.backlog.pop_front() else { break };
-            if let Err(rtrb::PushError::Full(command)) = self.commands.push(command) {
-                self.backlog.push_front(command);
-                break;
-            }
+            let Some(waiting) = self.backlog.pop_front() else { break };
+            let command = match waiting {
+                Waiting::Command(command) => Some(command),
+                Waiting::Change(id) => {
+                    let change = self.slot_mut(id).ok().and_then(|slot| slot.change.take());
+                    change.map(|change| Command::Voice(id, VoiceCommand::Strip(change)))
+                }
+                Waiting::Hush => self.hush.take().map(Command::Hush),
+            };
+            let sent = command.map_or(Ok(()), |command| self.commands.push(command));
+            debug_assert!(sent.is_ok(), "this side alone sends, and there was room");
         }
+    }
+
+    /// Sends a change of a strip, together with those of it that still wait.
+    fn change(&mut self, id: VoiceId, change: StripChange) -> Result<(), UnknownVoice> {
+        let slot = self.slot_mut(id)?;
+        let waiting = slot.change.replace(slot.change.unwrap_or_default().and(change));
+        if waiting.is_none() {
+            self.backlog.push_back(Waiting::Change(id));
+        }
+        self.flush();
+        Ok(())
     }
 
     /// Adds a session's commit group.
@@ -158,8 +189,8 @@ impl Engine {
         }
         let page = Arc::new(VoicePage::new());
         let channels = spec.reader.shape().channels;
-        let slot =
-            Slot { name: spec.name.as_str().into(), page: page.clone(), channels, tap: None, leaving: false };
+        let name = spec.name.as_str().into();
+        let slot = Slot { name, page: page.clone(), channels, tap: None, change: None, leaving: false };
         let (slot, generation) = self.voices.take(slot).ok_or(AddError::NoVoice(self.config.max_voices))?;
         let id = VoiceId { slot, generation };
         let route = Route::new(channels, self.config.channels);
@@ -196,7 +227,7 @@ impl Engine {
     /// # Errors
     /// When the voice has left.
     pub fn set_gain(&mut self, id: VoiceId, gain: f32) -> Result<(), UnknownVoice> {
-        self.tell(id, VoiceCommand::Gain(gain))
+        self.change(id, StripChange { gain: Some(gain), ..StripChange::default() })
     }
 
     /// Sets the strip's pan.
@@ -204,7 +235,7 @@ impl Engine {
     /// # Errors
     /// When the voice has left.
     pub fn set_pan(&mut self, id: VoiceId, pan: Pan) -> Result<(), UnknownVoice> {
-        self.tell(id, VoiceCommand::Pan(pan))
+        self.change(id, StripChange { pan: Some(pan), ..StripChange::default() })
     }
 
     /// Mutes a voice, or lets it sound again; the latter also lifts a mute by the guard.
@@ -212,8 +243,7 @@ impl Engine {
     /// # Errors
     /// When the voice has left.
     pub fn set_mute(&mut self, id: VoiceId, mute: bool) -> Result<(), UnknownVoice> {
-        self.tell(id, VoiceCommand::Mute(mute))?;
-        if mute { Ok(()) } else { self.forgive(id) }
+        self.change(id, StripChange { mute: Some(mute), forgive: !mute, ..StripChange::default() })
     }
 
     /// Solos a voice, or takes its solo back. While any voice is soloed, the others are silent.
@@ -221,7 +251,7 @@ impl Engine {
     /// # Errors
     /// When the voice has left.
     pub fn set_solo(&mut self, id: VoiceId, solo: bool) -> Result<(), UnknownVoice> {
-        self.tell(id, VoiceCommand::Solo(solo))
+        self.change(id, StripChange { solo: Some(solo), ..StripChange::default() })
     }
 
     /// Sets who is shed first under overload: the lowest. [`crate::NEVER_SHED`] never is.
@@ -229,7 +259,7 @@ impl Engine {
     /// # Errors
     /// When the voice has left.
     pub fn set_priority(&mut self, id: VoiceId, priority: u8) -> Result<(), UnknownVoice> {
-        self.tell(id, VoiceCommand::Priority(priority))
+        self.change(id, StripChange { priority: Some(priority), ..StripChange::default() })
     }
 
     /// Lets a voice that the guard has muted speak again.
@@ -237,7 +267,7 @@ impl Engine {
     /// # Errors
     /// When the voice has left.
     pub fn forgive(&mut self, id: VoiceId) -> Result<(), UnknownVoice> {
-        self.tell(id, VoiceCommand::Forgive)
+        self.change(id, StripChange { forgive: true, ..StripChange::default() })
     }
 
     /// Says that a voice's producer is gone: what its ring lacks from now on is booked under that cause.
@@ -274,12 +304,10 @@ impl Engine {
 
     /// Fades everything to silence in [`EngineConfig::hush_frames`], or back. Voices run on, unheard.
     pub fn hush(&mut self, hushed: bool) {
-        self.send(Command::Hush(hushed));
-    }
-
-    /// Says whether a device hears what is rendered: while none does, frames are booked as lost to the device.
-    pub fn set_heard(&mut self, heard: bool) {
-        self.send(Command::Heard(heard));
+        if self.hush.replace(hushed).is_none() {
+            self.backlog.push_back(Waiting::Hush);
+        }
+        self.flush();
     }
 
     /// A reader of main as it goes to the device, from the next block on.
@@ -379,5 +407,42 @@ impl Engine {
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ring::{GroupMemory, ReaderConfig, RingMemory, RingShape};
+    use units::SampleRate;
+
+    /// However often strips are changed while nobody renders, what waits is bounded, and the last wish is what counts.
+    #[test]
+    fn the_backlog_is_bounded() {
+        let (mut engine, mut renderer) = engine(EngineConfig::new(SampleRate::DEFAULT, ChannelCount::STEREO));
+        let (_, group) = ring::group(GroupMemory::heap());
+        let group = engine.add_group(group).unwrap();
+        let shape = RingShape { channels: ChannelCount::MONO, capacity_frames: 64, first: 0 };
+        let mut open = || {
+            let (_, reader) = ring::ring(RingMemory::heap(shape).unwrap(), ReaderConfig::default());
+            engine.add_voice(VoiceSpec::new("v", reader, group)).unwrap()
+        };
+        let ids: Vec<_> = (0..8).map(|_| open()).collect();
+        for k in 0..10_000 {
+            for id in &ids {
+                engine.set_gain(*id, k as f32).unwrap();
+                engine.set_mute(*id, k % 2 == 0).unwrap();
+                engine.set_solo(*id, k % 3 == 0).unwrap();
+            }
+            engine.hush(k % 2 == 1);
+        }
+        assert!(engine.backlog.len() <= ids.len() + 1, "{}", engine.backlog.len());
+        let mut out = [0.0; 128];
+        for _ in 0..8 {
+            renderer.render(crate::Block { out: &mut out, faults: None });
+            assert!(engine.poll().next().is_none());
+        }
+        assert!(engine.backlog.is_empty() && engine.hush.is_none());
+        assert!(engine.main_stats().hushed, "the last of them");
     }
 }

@@ -6,7 +6,7 @@ use crate::config::NEVER_SHED;
 use crate::notice::VoiceId;
 use crate::shed::Cut;
 use crate::voice::{Silence, Voice};
-use crate::wire::{Command, RawKind, RawNotice, Trash, VoiceCommand};
+use crate::wire::{Command, RawKind, RawNotice, StripChange, Trash, VoiceCommand};
 
 /// Commands that are taken per block; the rest waits for the next.
 const COMMANDS_PER_BLOCK: usize = 256;
@@ -21,6 +21,12 @@ impl Renderer {
             }
             let Ok(command) = self.commands.pop() else { break };
             self.obey(command);
+        }
+        if std::mem::take(&mut self.solos_changed) {
+            self.heed_solos();
+        }
+        if std::mem::take(&mut self.shed_order_changed) && self.shedder.count() > 0 {
+            self.choose_shed();
         }
     }
 
@@ -48,7 +54,6 @@ impl Renderer {
             }
             Command::MapEvents { source, slot, voice } => self.events.map(source, slot, voice),
             Command::Hush(hushed) => self.hush(hushed),
-            Command::Heard(heard) => self.heard = heard,
             Command::TapMain(tap) => {
                 let old = self.protection.tap.replace(tap);
                 self.throw_tap(old);
@@ -65,13 +70,13 @@ impl Renderer {
         let not_solo = self.soloed > 0 && !voice.strip.solo;
         voice.strip.set_silence(Silence::NOT_SOLO, not_solo, route, self.frame, 0);
         voice.strip.set_silence(Silence::HUSH, self.hushed, route, self.frame, 0);
+        self.shed_order_changed = true;
         if let Err(voice) = self.slots.insert(voice) {
             self.throw(Trash::Voice(voice));
         }
     }
 
     fn obey_for_voice(&mut self, id: VoiceId, command: VoiceCommand) {
-        let (frame, ramp_frames) = (self.frame, self.ramp_frames);
         let Some(voice) = self.slots.get_mut(id) else {
             // It has left in the meantime; what came with the command goes back.
             if let VoiceCommand::Tap(tap) = command {
@@ -79,20 +84,9 @@ impl Renderer {
             }
             return;
         };
-        let route = &self.routes[usize::from(voice.channels) - 1];
         match command {
-            VoiceCommand::Gain(gain) => voice.strip.set_gain(gain, route, frame),
-            VoiceCommand::Pan(pan) => voice.strip.set_pan(pan, route, frame),
-            VoiceCommand::Mute(on) => voice.strip.set_silence(Silence::MUTE, on, route, frame, ramp_frames),
-            VoiceCommand::Forgive => {
-                voice.strip.set_silence(Silence::GUARD, false, route, frame, ramp_frames);
-            }
-            VoiceCommand::Solo(on) => self.solo(id, on),
-            VoiceCommand::Priority(priority) => {
-                voice.priority = priority;
-                self.choose_shed();
-            }
-            VoiceCommand::ProducerGone => voice.producer_gone = true,
+            VoiceCommand::Strip(change) => self.change_strip(id, change),
+            VoiceCommand::ProducerGone => voice.lose_producer(self.frame),
             VoiceCommand::Remove(fade_frames) => self.let_go(id, fade_frames),
             VoiceCommand::Tap(tap) => {
                 let old = voice.tap.replace(tap);
@@ -103,6 +97,31 @@ impl Renderer {
                 self.throw_tap(old);
             }
         }
+    }
+
+    fn change_strip(&mut self, id: VoiceId, change: StripChange) {
+        let (frame, ramp_frames) = (self.frame, self.ramp_frames);
+        let Some(voice) = self.slots.get_mut(id) else { return };
+        let route = &self.routes[usize::from(voice.channels) - 1];
+        if let Some(gain) = change.gain {
+            voice.strip.set_gain(gain, route, frame);
+        }
+        if let Some(pan) = change.pan {
+            voice.strip.set_pan(pan, route, frame);
+        }
+        if change.forgive {
+            voice.strip.set_silence(Silence::GUARD, false, route, frame, ramp_frames);
+        }
+        if let Some(mute) = change.mute {
+            voice.strip.set_silence(Silence::MUTE, mute, route, frame, ramp_frames);
+        }
+        if let Some(priority) = change.priority {
+            voice.priority = priority;
+        }
+        if let Some(solo) = change.solo {
+            self.solo(id, solo);
+        }
+        self.shed_order_changed = true;
     }
 
     fn hush(&mut self, hushed: bool) {
@@ -121,6 +140,11 @@ impl Renderer {
         }
         voice.strip.solo = on;
         self.soloed = if on { self.soloed + 1 } else { self.soloed - 1 };
+        self.solos_changed = true;
+    }
+
+    /// Silences and wakes voices as the solos want it: once per block, however many changed.
+    fn heed_solos(&mut self) {
         for voice in self.slots.iter_mut() {
             let route = &self.routes[usize::from(voice.channels) - 1];
             let not_solo = self.soloed > 0 && !voice.strip.solo;
@@ -162,14 +186,15 @@ impl Renderer {
     }
 
     /// Sheds or restores voices when the load asks for it.
-    pub(super) fn weigh_load(&mut self, load: f32, block_frames: usize) {
-        if !self.shedder.feel(load, block_frames) {
+    pub(super) fn weigh_load(&mut self, load: f32, frames: usize) {
+        if !self.shedder.feel(load, frames) {
             return;
         }
-        let sheddable = self.slots.iter_mut().filter(|voice| voice.priority != NEVER_SHED).count();
+        let candidates = self.slots.iter().filter(|voice| voice.shed_rank().is_some()).count();
         // Somebody always plays.
-        let most = if sheddable == self.slots.count() { sheddable.saturating_sub(1) } else { sheddable };
-        if self.shedder.weigh(load, self.frame, block_frames, most) {
+        let stays = self.slots.iter().any(|voice| voice.priority == NEVER_SHED && voice.is_audible());
+        let most = if stays { candidates } else { candidates.saturating_sub(1) };
+        if self.shedder.weigh(load, self.frame, most) {
             self.choose_shed();
         }
     }
@@ -177,10 +202,9 @@ impl Renderer {
     /// Decides anew who is dropped.
     fn choose_shed(&mut self) {
         let count = self.shedder.count();
-        let priorities = self.slots.iter_mut().map(|voice| voice.priority);
-        let mut cut = Cut::new(priorities, count);
+        let mut cut = Cut::new(self.slots.iter().map(Voice::shed_rank), count);
         for voice in self.slots.iter_mut().rev() {
-            let drop = cut.drops(voice.priority);
+            let drop = cut.drops(voice.shed_rank());
             if drop == voice.strip.silence().has(Silence::SHED) {
                 continue;
             }

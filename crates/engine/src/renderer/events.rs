@@ -11,8 +11,13 @@ use units::FramePos;
 pub(crate) const SOURCE_SLOTS: usize = 64;
 /// Events of one source that wait in private memory; further ones stay in its ring.
 const PENDING_EVENTS: usize = 1024;
-/// Events that take effect in one block, over all sources; the rest is late.
+/// Room for the events that take effect in one block.
 const DUE_EVENTS: usize = 4096;
+/// Events that may take effect per frame of a block, and at least per block, over all sources: what a block has time for.
+const EVENTS_PER_FRAME: usize = 16;
+const LEAST_EVENTS: usize = 256;
+/// What a source may have of them, however many share.
+const LEAST_SHARE: usize = 16;
 /// Events that are taken from one ring per block, beside one for every second frame.
 const TAKEN_PER_BLOCK: usize = 32;
 
@@ -21,6 +26,8 @@ const TAKEN_PER_BLOCK: usize = 32;
 struct Pending {
     frame: u64,
     written: u64,
+    /// The voice that its slot meant when it came in: a later voice in that slot is none of its business.
+    voice: VoiceId,
     event: TimedEvent,
 }
 
@@ -44,19 +51,21 @@ pub(crate) struct EventSource {
     voices: [Option<VoiceId>; SOURCE_SLOTS],
     pending: BinaryHeap<Reverse<Pending>>,
     written: u64,
-    /// What of the reader's refusals is already counted.
+    /// Events that meant nothing and are not counted yet, and what of the reader's refusals is counted.
     refused: u64,
+    reader_refused: u64,
 }
 
 impl EventSource {
     /// `[control]`
     pub(crate) fn new(reader: EventReader) -> Self {
         let event = TimedEvent { at: 0, slot: 0, kind: EventKind::Gain, value: 0.0, ramp_frames: 0 };
-        let never = Reverse(Pending { frame: 0, written: 0, event });
+        let voice = VoiceId { slot: 0, generation: 0 };
+        let never = Reverse(Pending { frame: 0, written: 0, voice, event });
         // Filled once, so that its pages are there.
         let mut pending = BinaryHeap::from(vec![never; PENDING_EVENTS]);
         std::hint::black_box(&mut pending).clear();
-        Self { reader, voices: [None; SOURCE_SLOTS], pending, written: 0, refused: 0 }
+        Self { reader, voices: [None; SOURCE_SLOTS], pending, written: 0, refused: 0, reader_refused: 0 }
     }
 
     fn map(&mut self, slot: u32, voice: Option<VoiceId>) {
@@ -65,21 +74,37 @@ impl EventSource {
         }
     }
 
-    /// Takes some of what waits in the ring into the pending queue.
-    fn take_in(&mut self, now: u64, frames: usize) {
+    /// Takes some of what waits in the ring into the pending queue, at most `share`.
+    fn take_in(&mut self, now: u64, frames: usize, share: usize) {
         if self.reader.begin() == 0 {
             return;
         }
-        for _ in 0..TAKEN_PER_BLOCK + frames / 2 {
+        for _ in 0..share.min(TAKEN_PER_BLOCK + frames / 2) {
             if self.pending.len() == PENDING_EVENTS {
                 break;
             }
             let Some(event) = self.reader.pop() else { break };
+            let Some(voice) = self.voices.get(event.slot as usize).copied().flatten() else {
+                self.refused += 1;
+                continue;
+            };
             let frame = FramePos(now).nearest(event.at).0;
-            self.pending.push(Reverse(Pending { frame, written: self.written, event }));
+            self.pending.push(Reverse(Pending { frame, written: self.written, voice, event }));
             self.written += 1;
         }
         self.reader.finish();
+    }
+
+    /// The next event before `end`.
+    fn pop_due(&mut self, end: u64) -> Option<Pending> {
+        self.pending.peek().filter(|Reverse(first)| first.frame < end)?;
+        self.pending.pop().map(|Reverse(first)| first)
+    }
+
+    /// How many events were refused since the last call.
+    fn take_refused(&mut self) -> u64 {
+        let before = std::mem::replace(&mut self.reader_refused, self.reader.refused());
+        std::mem::take(&mut self.refused) + self.reader_refused - before
     }
 }
 
@@ -146,38 +171,31 @@ impl Events {
         if self.taken == 0 {
             return;
         }
-        let end = now + frames as u64;
+        let (end, share) = (now + frames as u64, self.share(frames));
         for source in self.sources.iter_mut().flatten() {
-            source.take_in(now, frames);
-            let refused = source.reader.refused();
-            self.refused += refused - source.refused;
-            source.refused = refused;
-            while let Some(Reverse(first)) = source.pending.peek() {
-                if first.frame >= end || self.due.len() == DUE_EVENTS {
-                    break;
-                }
-                let Some(Reverse(Pending { frame, event, .. })) = source.pending.pop() else { break };
-                let voice = source.voices.get(event.slot as usize).copied().flatten();
+            source.take_in(now, frames, share);
+            for _ in 0..share {
+                let Some(Pending { frame, voice, event, .. }) = source.pop_due(end) else { break };
                 let place = self.due.len() as u16;
-                self.due.push(Due {
-                    frame: frame.max(now),
-                    kind: event.kind,
-                    value: event.value,
-                    ramp_frames: event.ramp_frames,
-                    next: NO_EVENT,
-                });
-                match voice {
-                    Some(voice) if list(&mut self.due, voice, place) => {
-                        self.applied += 1;
-                        self.late += u64::from(frame < now);
-                    }
-                    _ => {
-                        self.due.pop();
-                        self.refused += 1;
-                    }
+                let TimedEvent { kind, value, ramp_frames, .. } = event;
+                self.due.push(Due { frame: frame.max(now), kind, value, ramp_frames, next: NO_EVENT });
+                if list(&mut self.due, voice, place) {
+                    self.applied += 1;
+                    self.late += u64::from(frame < now);
+                } else {
+                    self.due.pop();
+                    self.refused += 1;
                 }
             }
+            self.refused += source.take_refused();
         }
+    }
+
+    /// How many events of each source a block of `frames` frames has time for. The shares of all fit into `due`; what a
+    /// source has beyond its own waits for the next block, and delays nobody else.
+    fn share(&self, frames: usize) -> usize {
+        let all = (EVENTS_PER_FRAME * frames).clamp(LEAST_EVENTS, DUE_EVENTS);
+        (all / self.taken.max(1)).max(LEAST_SHARE)
     }
 
     /// A due event by its place.

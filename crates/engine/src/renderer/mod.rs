@@ -9,6 +9,7 @@ mod step;
 
 use crate::config::EngineConfig;
 use crate::stats::{MainPage, MainStats};
+use crate::voice;
 use crate::wire::{Command, RawNotice, Trash};
 use dsp::guard::GuardLimits;
 use dsp::route::Route;
@@ -21,12 +22,26 @@ use std::sync::Arc;
 use step::Step;
 use units::{ChannelCount, FramePos, MAX_CHANNELS, SampleRate};
 
+/// What a device knows of one of its cycles, told before the blocks of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Cycle {
+    /// Frames that the engine will render for it, or about so many.
+    pub frames: usize,
+    /// Time that the cycle before took, as a part of its period. 0 where nothing waits for it.
+    pub load: f32,
+    /// Whether somebody may hear it. Else its frames are booked as lost to the device.
+    pub heard: bool,
+}
+
+impl Cycle {
+    /// A cycle that nothing waits for.
+    pub const FREE: Self = Self { frames: 0, load: 0.0, heard: true };
+}
+
 /// One render pass.
 pub struct Block<'a> {
     /// Where main goes: interleaved, [`Renderer::channels`] samples per frame. Its length says how far time moves.
     pub out: &'a mut [f32],
-    /// Time that the last render took, as a part of its period. 0 where nothing waits for it.
-    pub load: f32,
     /// Counts the page faults of this thread: called once before and after a block, and between voices for a while after a
     /// block that had some, to find the voice whose memory is being taken away.
     pub faults: Option<fn() -> u64>,
@@ -55,8 +70,12 @@ pub struct Renderer {
     probe: Probe,
     protection: Protection,
     soloed: usize,
+    /// Somebody's solo has changed since the silence of the others was worked out.
+    solos_changed: bool,
+    /// Somebody's place in the order of dropping has changed.
+    shed_order_changed: bool,
     hushed: bool,
-    heard: bool,
+    cycle: Cycle,
     scratch: Scratch,
     commands: rtrb::Consumer<Command>,
     trash: rtrb::Producer<Trash>,
@@ -127,8 +146,10 @@ impl Renderer {
             probe: Probe::default(),
             protection,
             soloed: 0,
+            solos_changed: false,
+            shed_order_changed: false,
             hushed: false,
-            heard: true,
+            cycle: Cycle::FREE,
             scratch: Scratch { voice: scratch(), tapped: scratch() },
             commands: ends.commands,
             trash: ends.trash,
@@ -138,6 +159,12 @@ impl Renderer {
         }
     }
 
+    /// What the device knows of the cycle whose blocks come next; without it they belong to the cycle before. `[rt]`
+    pub fn begin_cycle(&mut self, cycle: Cycle) {
+        self.cycle = cycle;
+        self.weigh_load(cycle.load, cycle.frames);
+    }
+
     /// Renders one block, of any length. `[rt]`
     pub fn render(&mut self, block: Block<'_>) {
         let channels = self.channels.get();
@@ -145,7 +172,6 @@ impl Renderer {
         let (out, rest) = block.out.split_at_mut(block_frames * channels);
         rest.fill(0.0);
         self.take_commands();
-        self.weigh_load(block.load, block_frames);
         self.probe.begin_block(block.faults);
         for piece in out.chunks_mut(self.piece_frames * channels) {
             let frames = piece.len() / channels;
@@ -158,7 +184,7 @@ impl Renderer {
         self.probe.end_block(block.faults);
         self.send_leavers_back();
         self.store_clocks(block_frames);
-        self.publish(block_frames, block.load);
+        self.publish(block_frames);
     }
 
     /// What every group has committed, once, before any ring is looked at.
@@ -193,7 +219,7 @@ impl Renderer {
             frames,
             cpu: self.cpu,
             main_channels: self.channels.get(),
-            heard: self.heard,
+            heard: self.cycle.heard,
             guard: &self.guard,
             routes: &self.routes,
             committed: &self.committed,
@@ -223,13 +249,13 @@ impl Renderer {
         }
     }
 
-    fn publish(&mut self, block_frames: usize, load: f32) {
+    fn publish(&mut self, block_frames: usize) {
         self.blocks += 1;
         let stats = MainStats {
             frame: FramePos(self.frame),
             blocks: self.blocks,
             block_frames: block_frames as u32,
-            load,
+            load: self.cycle.load,
             meter: self.protection.shown(),
             limiter_gain: self.protection.limiter_gain(),
             voices: self.slots.count() as u32,
@@ -245,9 +271,11 @@ impl Renderer {
     }
 
     /// Whether a block of `frames` frames would find a voice whose producer has yet to write them: what a render that is
-    /// bound to no clock waits for.
-    pub fn awaits(&self, frames: usize) -> bool {
-        self.slots.iter().any(|voice| voice.reader.awaits(frames as u32))
+    /// bound to no clock waits for. Takes commands, so that whoever leaves meanwhile is not waited for. `[rt]`
+    pub fn awaits(&mut self, frames: usize) -> bool {
+        self.take_commands();
+        let comes = |voice: &voice::Voice| !voice.producer_gone && voice.leaves_at.is_none();
+        self.slots.iter().any(|voice| comes(voice) && voice.reader.awaits(frames as u32))
     }
 
     /// Frames per second.

@@ -41,18 +41,30 @@ impl Step<'_> {
             self.drop_voice(voice, end);
             return;
         }
+        let unheard = !self.heard || voice.strip.silence().has(Silence::GUARD);
+        let calm = begun.calm_frames as usize >= self.frames;
+        let before = if calm { 0 } else { voice.reader.ledger().delivered };
         voice.reader.read(&mut self.scratch.voice, self.frames);
         voice.reader.finish();
-        if (begun.calm_frames as usize) < self.frames {
+        if !calm {
             self.tell_changes(voice);
         }
         if !self.mix_plain(voice, route, out) {
             self.mix(voice, out);
         }
-        if !self.heard || voice.strip.silence().has(Silence::GUARD) {
-            let cause = if self.heard { LossCause::Guard } else { LossCause::Device };
-            voice.book_loss(cause, self.frames as u64, end);
+        if unheard || voice.strip.silence().has(Silence::GUARD) {
+            let there = if calm { self.frames as u64 } else { voice.reader.ledger().delivered - before };
+            self.book_unheard(voice, there, unheard);
         }
+    }
+
+    /// Books the frames of this piece that were `there` and that nobody heard: all, or those since the guard has acted.
+    #[cold]
+    fn book_unheard(&self, voice: &mut Voice, there: u64, all: bool) {
+        let end = self.frame + self.frames as u64;
+        let cause = if self.heard { LossCause::Guard } else { LossCause::Device };
+        let frames = if all { there } else { there.min(end - voice.figures.guarded_at) };
+        voice.book_loss(cause, frames, end);
     }
 
     /// The usual case of [`Step::mix`]: a piece within one cell, without event, ramp or tap. False where it is not that.
@@ -154,6 +166,7 @@ impl Step<'_> {
         }
         let route = &self.routes[usize::from(voice.channels) - 1];
         voice.strip.set_silence(Silence::GUARD, true, route, at, voice.strip.ramp_frames());
+        voice.figures.guarded_at = at;
         self.notices.tell(RawNotice { voice: voice.id, frame: at, kind: RawKind::Muted(blame) });
     }
 

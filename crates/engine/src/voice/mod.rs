@@ -9,8 +9,10 @@ pub(crate) use strip::{Silence, Strip};
 use crate::config::EngineConfig;
 use crate::ledger::{LossBook, LossCause};
 use crate::notice::VoiceId;
+use crate::shed::ShedRank;
 use crate::stats::{VoicePage, VoiceStats};
 use dsp::guard::Watch;
+use ring::State;
 use std::sync::Arc;
 use units::FramePos;
 
@@ -52,6 +54,8 @@ pub(crate) struct Figures {
     pub(crate) bad_samples: u64,
     pub(crate) denormals: u64,
     pub(crate) page_faults: u64,
+    /// Frame from which the guard has muted it, the last time.
+    pub(crate) guarded_at: u64,
 }
 
 impl Voice {
@@ -86,6 +90,26 @@ impl Voice {
         }
     }
 
+    /// Whether it may be heard: nothing silences it but an overload.
+    pub(crate) fn is_audible(&self) -> bool {
+        self.strip.silence().is_none_but(Silence::SHED) && self.plays()
+    }
+
+    fn plays(&self) -> bool {
+        matches!(self.reader.state(), State::Playing | State::Starved)
+    }
+
+    /// When it is dropped under overload; `None`: never.
+    pub(crate) fn shed_rank(&self) -> Option<ShedRank> {
+        ShedRank::new(self.priority, self.plays(), self.is_audible())
+    }
+
+    /// Its producer is gone: what its ring lacks from `frame` on is no lateness.
+    pub(crate) fn lose_producer(&mut self, frame: u64) {
+        self.book_ring(frame);
+        self.producer_gone = true;
+    }
+
     /// Whether the voice may be dropped for the whole of a block that begins at `frame`.
     pub(crate) fn is_dropped(&self, frame: u64) -> bool {
         self.strip.silence().has(Silence::SHED) && self.strip.is_silent_from(frame)
@@ -100,13 +124,13 @@ impl Voice {
         self.figures.losses.add(LossCause::Overload, shed, end);
     }
 
-    /// Books frames that were rendered and not heard.
+    /// Books frames that the ring delivered and nobody heard.
     pub(crate) fn book_loss(&mut self, cause: LossCause, frames: u64, end: u64) {
         self.figures.losses.add(cause, frames, end);
     }
 
-    /// Books what the ring has concealed and shed since the last time; then the figures as of `frame`.
-    pub(crate) fn stats(&mut self, frame: u64, window: Window) -> VoiceStats {
+    /// Books what the ring has concealed and shed since the last time.
+    fn book_ring(&mut self, frame: u64) {
         let ledger = self.reader.ledger();
         let figures = &mut self.figures;
         let cause = if self.producer_gone { LossCause::ProducerGone } else { LossCause::ProducerLate };
@@ -114,12 +138,18 @@ impl Voice {
         figures.losses.add(cause, lost, frame);
         figures.booked_concealed = ledger.concealed;
         figures.booked_shed = ledger.shed;
+    }
+
+    /// The figures as of `frame`.
+    pub(crate) fn stats(&mut self, frame: u64, window: Window) -> VoiceStats {
+        self.book_ring(frame);
+        let figures = &self.figures;
         VoiceStats {
             frame: FramePos(frame),
             meter: window.shown,
             state: self.reader.state(),
             lead_frames: self.reader.lead_frames(),
-            ledger,
+            ledger: self.reader.ledger(),
             losses: figures.losses,
             muted_by_guard: self.strip.silence().has(Silence::GUARD),
             shed: self.strip.silence().has(Silence::SHED),

@@ -34,6 +34,11 @@ impl Silence {
         self.0 & reason.0 != 0
     }
 
+    /// Whether there is no reason beside this one.
+    pub(crate) const fn is_none_but(self, reason: Self) -> bool {
+        self.0 & !reason.0 == 0
+    }
+
     const fn with(self, reason: Self, on: bool) -> Self {
         Self(if on { self.0 | reason.0 } else { self.0 & !reason.0 })
     }

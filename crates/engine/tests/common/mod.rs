@@ -1,7 +1,7 @@
 //! An engine with producers in virtual time.
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its own part")]
 
-use forebay_engine::{Block, Engine, EngineConfig, Notice, Renderer, VoiceId, VoiceSpec, engine};
+use forebay_engine::{Block, Cycle, Engine, EngineConfig, Notice, Renderer, VoiceId, VoiceSpec, engine};
 use testkit::producer::{ProducerSpec, VirtualProducer};
 use testkit::signal::Signal;
 use units::{ChannelCount, Pan, SampleRate};
@@ -13,6 +13,8 @@ pub struct Rig {
     pub producers: Vec<VirtualProducer>,
     /// Reported with every block.
     pub load: f32,
+    /// Whether a device plays it.
+    pub heard: bool,
 }
 
 /// 48 kHz stereo.
@@ -36,7 +38,7 @@ pub fn steady(channels: usize, signal: Signal) -> ProducerSpec {
 impl Rig {
     pub fn new(config: EngineConfig) -> Self {
         let (engine, renderer) = engine(config);
-        Self { engine, renderer, producers: vec![], load: 0.0 }
+        Self { engine, renderer, producers: vec![], load: 0.0, heard: true }
     }
 
     /// Opens a voice at full right when stereo, so that what is heard is what was written.
@@ -74,7 +76,8 @@ impl Rig {
     /// Renders one block without any producer getting a turn.
     pub fn silent_block(&mut self, frames: usize) -> Vec<f32> {
         let mut out = vec![f32::NAN; frames * self.renderer.channels().get()];
-        self.renderer.render(Block { out: &mut out, load: self.load, faults: None });
+        self.renderer.begin_cycle(Cycle { frames, load: self.load, heard: self.heard });
+        self.renderer.render(Block { out: &mut out, faults: None });
         out
     }
 
