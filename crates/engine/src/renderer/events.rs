@@ -198,6 +198,12 @@ impl Events {
         (all / self.taken.max(1)).max(LEAST_SHARE)
     }
 
+    /// Where the room for due events and the table of sources lie.
+    pub(super) fn memory(&self) -> [(*const u8, usize); 2] {
+        let room = (self.due.as_ptr().cast(), self.due.capacity() * size_of::<Due>());
+        [room, super::memory::place(&self.sources)]
+    }
+
     /// A due event by its place.
     pub(crate) fn get(&self, place: u16) -> Option<&Due> {
         self.due.get(usize::from(place))

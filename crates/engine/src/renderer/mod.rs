@@ -2,6 +2,7 @@
 
 mod commands;
 pub(crate) mod events;
+mod memory;
 mod probe;
 mod protect;
 mod slots;

@@ -74,6 +74,11 @@ impl Slots {
         Some(voice)
     }
 
+    /// Where the table lies.
+    pub(super) fn memory(&self) -> (*const u8, usize) {
+        super::memory::place(&self.voices)
+    }
+
     /// Brings near what the voices behind `slot` will need.
     #[inline]
     pub(crate) fn prefetch(&self, slot: usize, frames: usize) {

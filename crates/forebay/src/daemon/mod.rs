@@ -125,7 +125,9 @@ impl Daemon {
         let supervisor = Arc::new(supervisor);
         let choice = supervisor.status().choice.map(|choice| choice.to_string()).unwrap_or_default();
         let (engine, renderer) = engine::engine(engine_config(audio, supervisor.format())?);
-        if supervisor.seat(Box::new(renderer)).is_err() {
+        let renderer = Box::new(renderer);
+        resident::keep_renderer(&renderer);
+        if supervisor.seat(renderer).is_err() {
             return Err(Trouble::new(Exit::Device, "the device hangs")
                 .remedy("choose another with --backend")
                 .into());

@@ -1,9 +1,16 @@
-//! The shared memory of sessions, kept in memory as far as the limit goes.
+//! What the audio thread touches, kept in memory as far as the limit goes: the Renderer, then the memory of sessions.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use ring::Region;
+
+/// Keeps the Renderer where the audio thread finds it without a page fault: for as long as the daemon runs.
+pub(super) fn keep_renderer(renderer: &engine::Renderer) {
+    for (start, bytes) in renderer.memory() {
+        rt::keep_resident(rt::Part::range(start, bytes));
+    }
+}
 
 /// What became of each region that sessions use now, by its address.
 #[derive(Default)]
