@@ -78,6 +78,7 @@ impl Core {
             events_applied: main.events_applied,
             events_late: main.events_late,
             events_refused: main.events_refused,
+            latency_ms: rounded(self.latency_ms()),
             main: MainStatus {
                 peak_db: vec![level(main.meter.held_peak)],
                 rms_db: vec![level(main.meter.rms)],
@@ -86,8 +87,12 @@ impl Core {
         }
     }
 
+    /// From a voice to main.
+    fn latency_ms(&self) -> f64 {
+        ms(self.engine.config().rate, self.engine.latency_frames() as u32)
+    }
+
     fn producer_status(&self, producer: &Producer, device: Option<&DeviceStatus>) -> ProducerStatus {
-        let rate = self.engine.config().rate;
         let histogram = producer.lead.histogram();
         let speed = producer.speed.speed().map(rounded);
         ProducerStatus {
@@ -102,7 +107,7 @@ impl Core {
             last_stall_ms: rounded(histogram.last_ms()),
             worst_stall_ms: rounded(histogram.worst_ms()),
             stalls: histogram.counts(),
-            change_latency: change_latency(producer, rate, self.engine.main_stats().block_frames, device),
+            change_latency: self.change_latency(producer, device),
             voices: producer.voices.iter().map(|(slot, voice)| self.voice_status(*slot, voice)).collect(),
         }
     }
@@ -152,6 +157,31 @@ impl Core {
             },
         }
     }
+
+    /// The way of the latest splice to the ear, from what the producer told, in parts.
+    fn change_latency(&self, producer: &Producer, device: Option<&DeviceStatus>) -> Option<ChangeLatency> {
+        let rate = self.engine.config().rate;
+        let told = producer.host.pacing();
+        if told.splices == 0 {
+            return None;
+        }
+        let render_ms = f64::from(told.change_us) / 1e3;
+        let guard_ms = ms(rate, told.guard_frames);
+        let block_ms = ms(rate, self.engine.main_stats().block_frames);
+        let engine_ms = self.latency_ms();
+        let device_ms = device.map(|device| device.latency.total_ms);
+        // On time the change is heard at the frame that was chosen; a late one when the engine looks.
+        let total_ms = guard_ms.max(render_ms + block_ms) + engine_ms + device_ms.unwrap_or(0.0);
+        Some(ChangeLatency {
+            render_ms: rounded(render_ms),
+            guard_ms: rounded(guard_ms),
+            block_ms: rounded(block_ms),
+            engine_ms: rounded(engine_ms),
+            device_ms: device_ms.map(rounded),
+            total_ms: rounded(total_ms),
+            health: health::of_change_latency(total_ms),
+        })
+    }
 }
 
 /// The bytes of a producer's part, which are made to fit into a line: without its losses it does.
@@ -187,36 +217,6 @@ fn losses(stats: &VoiceStats) -> Vec<LossStatus> {
         LossStatus { cause: cause.name().into(), frames: loss.frames, last_frame: loss.last.0 }
     };
     LossCause::ALL.into_iter().map(of).filter(|loss| loss.frames > 0).collect()
-}
-
-/// The way of the latest splice to the ear, from what the producer told, in parts.
-fn change_latency(
-    producer: &Producer,
-    rate: SampleRate,
-    block_frames: u32,
-    device: Option<&DeviceStatus>,
-) -> Option<ChangeLatency> {
-    let told = producer.host.pacing();
-    if told.splices == 0 {
-        return None;
-    }
-    let render_ms = f64::from(told.change_us) / 1e3;
-    let guard_ms = ms(rate, told.guard_frames);
-    let block_ms = ms(rate, block_frames);
-    let device_ms = device.and_then(|device| {
-        let device_rate = SampleRate::new(device.rate_hz).ok()?;
-        device.latency_frames.map(|frames| ms(device_rate, frames))
-    });
-    // On time the change is heard at the frame that was chosen; a late one when the engine looks.
-    let total_ms = guard_ms.max(render_ms + block_ms) + device_ms.unwrap_or(0.0);
-    Some(ChangeLatency {
-        render_ms: rounded(render_ms),
-        guard_ms: rounded(guard_ms),
-        block_ms: rounded(block_ms),
-        device_ms: device_ms.map(rounded),
-        total_ms: rounded(total_ms),
-        health: health::of_change_latency(total_ms),
-    })
 }
 
 #[cfg(test)]

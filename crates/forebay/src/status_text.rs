@@ -16,6 +16,7 @@ pub(crate) fn page(status: &Status, wanted: &[String]) -> String {
     let _ = writeln!(out, "forebay {}, process {}, up {}", daemon.version, daemon.pid, age(daemon.uptime_ms));
     let _ = writeln!(out, "device    {}", device(status.device.as_ref()));
     let _ = writeln!(out, "main      {}", main_bus(status));
+    let _ = writeln!(out, "latency   {}", latency(status));
     if daemon.evicted + daemon.refused_lines > 0 {
         let _ =
             writeln!(out, "refused   {} lines, {} producers evicted", daemon.refused_lines, daemon.evicted);
@@ -38,12 +39,11 @@ pub(crate) fn page(status: &Status, wanted: &[String]) -> String {
 
 fn device(device: Option<&DeviceStatus>) -> String {
     let Some(device) = device else { return "closed (it opens with the first voice)".to_owned() };
-    let latency = device.latency_frames.map_or(String::new(), |frames| {
-        format!(", latency {:.1} ms", f64::from(frames) * 1e3 / f64::from(device.rate_hz.max(1)))
-    });
+    let lost =
+        if device.lost_frames > 0 { format!(", {} frames lost", device.lost_frames) } else { String::new() };
     let why = if device.why.is_empty() { String::new() } else { format!("; {}", device.why) };
     format!(
-        "{} '{}' {}: {} Hz, {} channels, {} frames{latency}, xruns {} ({:.1}/h, {}){why}",
+        "{} '{}' {}: {} Hz, {} channels, {} frames, xruns {} ({:.1}/h, {}){lost}{why}",
         device.backend,
         device.name,
         device.state,
@@ -54,6 +54,22 @@ fn device(device: Option<&DeviceStatus>) -> String {
         device.xruns_per_hour,
         word(device.health),
     )
+}
+
+/// From a voice to the ear, in parts.
+fn latency(status: &Status) -> String {
+    let engine_ms = status.engine.latency_ms;
+    let Some(device) = &status.device else { return format!("limiter {engine_ms:.1} ms") };
+    let parts = &device.latency;
+    let mut text = format!("{:.1} ms: limiter {engine_ms:.1}", engine_ms + parts.total_ms);
+    for (part, ms) in
+        [("resampler", parts.resampler_ms), ("period", parts.period_ms), ("device", parts.device_ms)]
+    {
+        if ms > 0.0 {
+            let _ = write!(text, " + {part} {ms:.1}");
+        }
+    }
+    text
 }
 
 fn main_bus(status: &Status) -> String {
@@ -85,12 +101,13 @@ fn producer_lines(out: &mut String, producer: &ProducerStatus, voices: &[&VoiceS
         let device = change.device_ms.map_or(String::new(), |ms| format!(" + device {ms:.1}"));
         let _ = writeln!(
             out,
-            "  a change is heard after {:.1} ms ({}): render {:.1} + guard {:.1} + block {:.1}{device}",
+            "  a change is heard after {:.1} ms ({}): render {:.1} + guard {:.1} + block {:.1} + limiter {:.1}{device}",
             change.total_ms,
             word(change.health),
             change.render_ms,
             change.guard_ms,
             change.block_ms,
+            change.engine_ms,
         );
     }
     if voices.is_empty() {

@@ -35,8 +35,8 @@ pub use notification::{
     Closing, DeviceChanged, Evicted, Muted, Notification, Notify, Resumed, TargetLead, Underrun, Unmuted,
 };
 pub use status::{
-    ChangeLatency, DaemonStatus, DeviceInfo, DeviceStatus, EngineStatus, Health, LedgerStatus, LossStatus,
-    MainStatus, ProducerStatus, StallCount, Status, VoiceState, VoiceStatus,
+    ChangeLatency, DaemonStatus, DeviceInfo, DeviceStatus, EngineStatus, Health, LatencyStatus, LedgerStatus,
+    LossStatus, MainStatus, ProducerStatus, StallCount, Status, VoiceState, VoiceStatus,
 };
 pub use values::{
     CloseMode, EvictReason, HandOff, LatePolicy, LeadSetting, LeadWord, MemoryRef, MuteReason, UnderrunCause,

@@ -69,6 +69,8 @@ pub struct EngineStatus {
     pub events_late: u64,
     /// Timed events for no voice, from liars, or with absurd values.
     pub events_refused: u64,
+    /// By how much main lies behind the voices: the limiter's look-ahead.
+    pub latency_ms: f64,
     /// The main bus.
     pub main: MainStatus,
 }
@@ -103,15 +105,30 @@ pub struct DeviceStatus {
     pub channels: u32,
     /// Its period.
     pub period_frames: u32,
-    /// What it says about its latency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latency_frames: Option<u32>,
+    /// How long a frame takes behind main, in parts.
+    pub latency: LatencyStatus,
+    /// Frames that were due while it missed deadlines by more than could be made up for, so that time jumped over them.
+    pub lost_frames: u64,
     /// Missed deadlines so far.
     pub xruns: u64,
     /// Missed deadlines per hour.
     pub xruns_per_hour: f64,
     /// Good at 0 an hour, fair below 5, warning below 50, else critical.
     pub health: Health,
+}
+
+/// The latency of a device, in parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LatencyStatus {
+    /// One period: what is rendered is heard a period later.
+    pub period_ms: f64,
+    /// The resampler's filter, where the rates differ.
+    pub resampler_ms: f64,
+    /// What lies behind the callback: server and hardware, by their own word.
+    pub device_ms: f64,
+    /// All of it.
+    pub total_ms: f64,
 }
 
 /// A device that can be asked for.
@@ -210,7 +227,9 @@ pub struct ChangeLatency {
     pub guard_ms: f64,
     /// At most one block until the engine looks.
     pub block_ms: f64,
-    /// Latency of the device, where known.
+    /// From the voice to main: the limiter's look-ahead.
+    pub engine_ms: f64,
+    /// Latency of the device, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_ms: Option<f64>,
     /// All of it.

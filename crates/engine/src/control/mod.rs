@@ -41,6 +41,7 @@ pub struct Engine {
     groups: Places<()>,
     sources: Places<()>,
     page: Arc<MainPage>,
+    latency_frames: usize,
     main_tap: Option<BroadcastReader>,
     /// A voice that came back, until the notices before it are told.
     returned: Option<Box<Voice>>,
@@ -115,6 +116,7 @@ pub fn engine(config: EngineConfig) -> (Engine, Renderer) {
         groups: Places::new(MAX_SESSIONS),
         sources: Places::new(MAX_SESSIONS),
         page,
+        latency_frames: renderer.latency_frames(),
         main_tap: None,
         returned: None,
         notices_lost: 0,
@@ -127,6 +129,11 @@ impl Engine {
     /// What the engine was made with.
     pub fn config(&self) -> &EngineConfig {
         &self.config
+    }
+
+    /// How far main lies behind the voices, in frames: the limiter's look-ahead.
+    pub fn latency_frames(&self) -> usize {
+        self.latency_frames
     }
 
     fn send(&mut self, command: Command) {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use device::{Clock, JackPorts, OpenError, Status, SupervisorConfig, Want};
-use protocol::{DeviceInfo, DeviceStatus, Health};
-use units::{ChannelCount, SampleRate};
+use device::{Clock, JackPorts, LatencyParts, OpenError, RunInfo, Status, SupervisorConfig, Want};
+use protocol::{DeviceInfo, DeviceStatus, Health, LatencyStatus};
+use units::{ChannelCount, Frames, SampleRate};
 
 use crate::backend;
 use crate::cli::{self, AudioArgs};
@@ -80,7 +80,6 @@ pub(crate) fn not_opened(error: &OpenError) -> Trouble {
 /// The device part of the status document, after `uptime`.
 pub(crate) fn status(status: &Status, uptime: Duration) -> Option<DeviceStatus> {
     let info = status.device.as_ref()?;
-    let latency = info.latency;
     let per_hour = xruns_per_hour(status.figures.xruns, uptime);
     Some(DeviceStatus {
         backend: info.backend.to_owned(),
@@ -90,11 +89,23 @@ pub(crate) fn status(status: &Status, uptime: Duration) -> Option<DeviceStatus> 
         rate_hz: info.format.rate.hz(),
         channels: info.format.channels.get() as u32,
         period_frames: info.period_frames,
-        latency_frames: Some(latency.period_frames + latency.device_frames + latency.resampler_frames),
+        latency: latency_status(info),
+        lost_frames: status.figures.lost_frames,
         xruns: status.figures.xruns,
         xruns_per_hour: per_hour,
         health: xrun_health(per_hour),
     })
+}
+
+fn latency_status(info: &RunInfo) -> LatencyStatus {
+    let LatencyParts { period_frames, device_frames, resampler_frames } = info.latency;
+    let ms = |frames: u32| (info.format.rate.ms(Frames(frames.into())) * 100.0).round() / 100.0;
+    LatencyStatus {
+        period_ms: ms(period_frames),
+        resampler_ms: ms(resampler_frames),
+        device_ms: ms(device_frames),
+        total_ms: ms(period_frames + device_frames + resampler_frames),
+    }
 }
 
 fn state(status: &Status) -> &'static str {
