@@ -1,5 +1,6 @@
 //! A producer for the system tests: one voice of exact noise in one channel of main.
-//! `noise VOICE CHANNELS SECONDS LEAD_MS`; says `started` when its first frames are written.
+//! `noise VOICE CHANNELS SECONDS LEAD_MS`: says `opened`, waits for a line on its standard input, says `started` when its
+//! first frames are written, and at the end `stats`: how often it ran dry, and how many frames of it were shed.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
@@ -38,6 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         chunk
     };
+    println!("opened");
+    std::io::stdin().read_line(&mut String::new())?;
     // The first write begins the voice: at its full lead, so that a machine that starts many of these at once does not
     // let it run dry at its beginning.
     let first = (lead_ms * session.rate().hz() / 1000).min(total);
@@ -53,6 +56,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         frame += frames;
     }
     voice.drain()?;
+    let stats = voice.stats();
+    println!("stats {{\"underruns\": {}, \"shedFrames\": {}}}", stats.underruns, stats.shed_frames);
     voice.close(CloseMode::Drain)?;
     Ok(())
 }

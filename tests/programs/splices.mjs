@@ -1,5 +1,6 @@
 // A producer for the system tests: ten warm voices at a lead of 680 ms whose future changes again and again.
-// node splices.mjs CHANGES STORM_SECONDS: prints one JSON line per change, then 50 changes a second for a while.
+// node splices.mjs CHANGES STORM_SECONDS: prints one JSON line per change, then one about 50 changes a
+// second for a while, and about how calm it was before.
 import process from 'node:process';
 
 import { connect } from '../../sdk/js/index.js';
@@ -61,6 +62,8 @@ for (let n = 0; n < changes; n++) {
   console.log(JSON.stringify(told));
   await sleep(60 + ((n * 37) % 50));
 }
+const sum = (name) => voices.reduce((all, voice) => all + voice.stats()[name], 0);
+const calm = { lateFrames: sum('lateFrames'), underruns: sum('underruns') };
 clearInterval(timer);
 let made = 0;
 let full = 0;
@@ -80,7 +83,6 @@ for (let next = performance.now(); performance.now() < stormEnd; next += 20) {
 timer = setInterval(keepFull, 5);
 await sleep(300);
 clearInterval(timer);
-const underruns = voices.reduce((sum, voice) => sum + voice.stats().underruns, 0);
-console.log(JSON.stringify({ storm: made, full, underruns }));
+console.log(JSON.stringify({ storm: made, full, underruns: sum('underruns') - calm.underruns, calm }));
 await Promise.all(voices.map((voice) => voice.close('drain')));
 await session.close();

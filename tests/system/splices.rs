@@ -6,7 +6,7 @@ use crate::support::audio::{Recording, assert_same_bits};
 use crate::support::null::{Heard, NullDaemon};
 use crate::support::process::Process;
 use crate::support::scene::Scene;
-use crate::support::{find_program, quantile, quiet, say, skip};
+use crate::support::{find_program, quantile, quiet, say, skip, undisturbed};
 
 const TEST: &str = "futures_change";
 
@@ -17,7 +17,8 @@ struct Session {
     latency_frames: usize,
 }
 
-fn play(runtime: &str, period_frames: usize, changes: u32, storm_seconds: u32) -> Session {
+/// One session; an error when the machine made a change late, or a voice run dry.
+fn play(runtime: &str, period_frames: usize, changes: u32, storm_seconds: u32) -> Result<Session, String> {
     let scene = Scene::new();
     let daemon = NullDaemon::start(&scene, period_frames);
     let latency_frames = daemon.latency_frames;
@@ -27,7 +28,12 @@ fn play(runtime: &str, period_frames: usize, changes: u32, storm_seconds: u32) -
     let changes = (0..changes).map(|_| producer.json_line(|said| said["engine_frame"].is_u64())).collect();
     let storm = producer.json_line(|said| said["storm"].is_u64());
     assert_eq!(producer.wait().code(), Some(0));
-    Session { changes, storm, heard: daemon.end(), latency_frames }
+    let heard = daemon.end();
+    let calm = &storm["calm"];
+    if calm["lateFrames"] != 0 || calm["underruns"] != 0 || storm["underruns"] != 0 {
+        return Err(storm.to_string());
+    }
+    Ok(Session { changes, storm, heard, latency_frames })
 }
 
 /// The loudest sample of the changing voice in a stretch of whole periods.
@@ -46,7 +52,7 @@ fn levels_from(recording: &Recording, frame: usize) -> Vec<f64> {
 const STEEPEST: f32 = 0.2 * 2.0 * std::f32::consts::PI * 3000.0 / 48_000.0 + 0.3 / 240.0;
 
 fn measure(runtime: &str, period_frames: usize, changes: u32, storm_seconds: u32) {
-    let session = play(runtime, period_frames, changes, storm_seconds);
+    let session = undisturbed(TEST, || play(runtime, period_frames, changes, storm_seconds));
     let recording = session.heard.recording();
     let mut total_ms = Vec::new();
     for change in &session.changes {
@@ -92,7 +98,7 @@ fn untouched(recording: &Recording) {
     assert_same_bits("nine voices beside", &left[from + rate..end], &left[from..end - rate]);
 }
 
-/// Every change is heard at the frame that the producer chose; the nine voices beside it are those of a session without
+/// Every change is heard at the frame that the producer chose, and fifty a second let no voice run dry; the nine voices beside it are those of a session without
 /// any change, to the bit; nowhere is a step steeper than a cross-fade's.
 #[test]
 fn futures_change() {

@@ -22,6 +22,22 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// How often something that listens to real time is tried.
+const TRIES: usize = 8;
+
+/// The first try that the machine did not disturb. What is tested here is bits, not the machine: a try in which it kept a
+/// process off its core for longer than a lead lasts is another story than the one to be told, and says so as an error.
+/// It is seen, and fails where it is the rule.
+pub(crate) fn undisturbed<T>(what: &str, mut attempt: impl FnMut() -> Result<T, String>) -> T {
+    for _ in 0..TRIES {
+        match attempt() {
+            Ok(result) => return result,
+            Err(why) => say(&format!("{what}: once more, for {why}")),
+        }
+    }
+    panic!("{what}: disturbed in each of {TRIES} tries")
+}
+
 /// Says that a test did not run, and what it misses.
 pub(crate) fn skip(test: &str, why: &str) {
     say(&format!("SKIPPED {test}: {why}"));

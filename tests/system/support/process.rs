@@ -1,7 +1,7 @@
 //! Processes that never outlive their test.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -17,18 +17,34 @@ pub(crate) struct Process {
     child: Child,
     name: String,
     lines: Option<mpsc::Receiver<String>>,
+    stdin: Option<ChildStdin>,
 }
 
 impl Process {
     /// Starts `command` with its standard output to be read line by line.
-    pub(crate) fn start(name: &str, mut command: Command) -> Self {
+    pub(crate) fn start(name: &str, command: Command) -> Self {
+        Self::spawn(name, command, Stdio::null())
+    }
+
+    /// Starts `command` like [`Self::start`], to be told lines as well.
+    pub(crate) fn start_to_be_told(name: &str, command: Command) -> Self {
+        Self::spawn(name, command, Stdio::piped())
+    }
+
+    fn spawn(name: &str, mut command: Command, stdin: Stdio) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("can't start {name}: {error}"));
-        let lines = child.stdout.take().map(read_lines);
-        Self { child, name: name.to_owned(), lines }
+        let (lines, stdin) = (child.stdout.take().map(read_lines), child.stdin.take());
+        Self { child, name: name.to_owned(), lines, stdin }
+    }
+
+    /// Writes a line to its standard input.
+    pub(crate) fn tell(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("it was started to be told");
+        writeln!(stdin, "{line}").unwrap_or_else(|error| panic!("{} can't be told: {error}", self.name));
     }
 
     /// The process id.
@@ -128,7 +144,7 @@ pub(crate) fn run(name: &str, mut command: Command) -> Outcome {
         .unwrap_or_else(|error| panic!("can't start {name}: {error}"));
     let out = drain(child.stdout.take());
     let err = drain(child.stderr.take());
-    let mut process = Process { child, name: name.to_owned(), lines: None };
+    let mut process = Process { child, name: name.to_owned(), lines: None, stdin: None };
     let code = process.wait().code().unwrap_or(-1);
     Outcome { code, out: out.join().unwrap_or_default(), err: err.join().unwrap_or_default() }
 }
