@@ -9,10 +9,14 @@ note() { printf '   %s\n' "$*"; }
 fail() { printf '\n!! %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# as_root COMMAND..: with sudo only when that is needed; false where there is no way.
+# Whether somebody sits there who can be asked for a password. Seen now: later commands are redirected.
+asks=$([ -t 0 ] && echo yes || echo no)
+
+# as_root COMMAND..: with sudo only when that is needed (it asks on the terminal, whatever is redirected); false where
+# there is no way.
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"
-  elif have sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then sudo "$@"
+  elif have sudo && { [ "$asks" = yes ] || sudo -n true 2>/dev/null; }; then sudo "$@"
   else return 1
   fi
 }
