@@ -31,6 +31,11 @@ impl Process {
         Self { child, name: name.to_owned(), lines }
     }
 
+    /// A child that was started otherwise.
+    pub(crate) fn of(name: &str, child: Child) -> Self {
+        Self { child, name: name.to_owned(), lines: None }
+    }
+
     /// The process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
