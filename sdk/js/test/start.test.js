@@ -14,12 +14,16 @@ async function withForebay(script, env, body) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'forebay-start-'));
   const program = path.join(dir, 'forebay');
   fs.writeFileSync(program, `#!/bin/sh\ncd ${dir}\n${script}\n`, { mode: 0o755 });
-  const before = { ...process.env };
-  Object.assign(process.env, { FOREBAY_BIN: program, ...env });
+  const set = { FOREBAY_BIN: program, ...env };
+  const before = Object.keys(set).map((name) => [name, process.env[name]]);
+  Object.assign(process.env, set);
   try {
     await body(path.join(dir, 'daemon.sock'), dir);
   } finally {
-    process.env = before;
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
     fs.rmSync(dir, { recursive: true });
   }
 }
