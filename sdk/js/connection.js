@@ -10,8 +10,10 @@ import { ForebayError } from './errors.js';
 
 /** Longest line either side accepts. */
 const MAX_LINE_BYTES = 64 * 1024;
-/** How long a daemon that was just started may take until it listens. */
+/** How long a daemon that was just started may take until it listens, unless FOREBAY_START_TIMEOUT says otherwise. */
 const START_PATIENCE_MS = 5000;
+/** After the end of the daemon that was started: another one, started by somebody else, may be about to listen. */
+const GRACE_MS = 500;
 
 /** Where the daemon listens: FOREBAY_SOCKET, else the user's runtime directory, else /tmp/forebay-UID. */
 export function socketPath(env = process.env) {
@@ -122,15 +124,15 @@ export class Connection extends EventEmitter {
   }
 }
 
-/** Connects to `socket`; where nothing listens and `start` allows it, starts `forebay run` first. */
-export async function reach(socket = socketPath(), { start = true } = {}) {
+/** Connects to `socket`; where nothing listens and `start` allows it, starts `forebay run` with `daemonArgs` first. */
+export async function reach(socket = socketPath(), { start = true, daemonArgs = [] } = {}) {
   try {
     return new Connection(await dial(socket));
   } catch (error) {
     if (error.code !== 'ENOENT' && error.code !== 'ECONNREFUSED') throw dialError(socket, error);
     if (!start) throw new ForebayError('no-daemon', `no daemon listens on ${socket}: start it with \`forebay run\``);
   }
-  return new Connection(await startDaemon(socket));
+  return new Connection(await startDaemon(socket, daemonArgs));
 }
 
 function dial(socket) {
@@ -151,21 +153,27 @@ function dialError(socket, error) {
   return new ForebayError('no-daemon', `cannot connect to ${socket}: ${error.message}`);
 }
 
-/** Starts `forebay run` in its own process group and resolves with a socket as soon as it listens. */
-async function startDaemon(socket) {
+/** Starts `forebay run` in its own process group and resolves with a socket as soon as one listens: when two programs do
+ *  so at once, the second daemon sees the first and ends, and both are served by the first. */
+async function startDaemon(socket, args) {
   const binary = findBinary();
-  const child = spawn(binary, ['run'], {
+  const child = spawn(binary, ['run', ...args], {
     detached: true,
     stdio: 'ignore',
     env: { ...process.env, FOREBAY_SOCKET: socket },
   });
-  let failure;
-  child.once('error', (error) => (failure = error.message));
-  child.once('exit', (code) => (failure = code === 0 ? undefined : `it ended with code ${code}`));
+  const patienceMs = startPatienceMs();
+  let deadline = performance.now() + patienceMs;
+  let failure = `no answer in ${patienceMs} ms`;
+  const ended = (how) => {
+    failure = how;
+    deadline = Math.min(deadline, performance.now() + GRACE_MS);
+  };
+  child.once('error', (error) => ended(error.message));
+  child.once('exit', (code, signal) => ended(`it ended with ${signal ?? `code ${code}`}`));
   child.unref();
-  const deadline = Date.now() + START_PATIENCE_MS;
   let pause = 2;
-  while (Date.now() < deadline && failure === undefined) {
+  while (performance.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, pause));
     pause = Math.min(pause * 1.5, 50);
     try {
@@ -174,7 +182,12 @@ async function startDaemon(socket) {
       if (error.code !== 'ENOENT' && error.code !== 'ECONNREFUSED') throw dialError(socket, error);
     }
   }
-  throw new ForebayError('no-daemon', `${binary} run does not listen on ${socket}: ${failure ?? 'no answer in 5 s'}`);
+  throw new ForebayError('no-daemon', `${binary} run does not listen on ${socket}: ${failure}; run it by hand to see why`);
+}
+
+function startPatienceMs(env = process.env) {
+  const set = Number.parseInt(env.FOREBAY_START_TIMEOUT ?? '', 10);
+  return set >= 0 ? set : START_PATIENCE_MS;
 }
 
 /** FOREBAY_BIN, else the first `forebay` on PATH. */

@@ -16,6 +16,8 @@ export interface ConnectOptions {
   socket?: string;
   /** Start `forebay run` (FOREBAY_BIN, then PATH) where no daemon listens. Default true. */
   start?: boolean;
+  /** Options of `forebay run` where it is started, such as `['--backend=jack']`. */
+  daemonArgs?: string[];
   /** Target lead of the session's voices in milliseconds. */
   leadMs?: number | 'auto';
 }

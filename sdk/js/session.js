@@ -16,8 +16,8 @@ const DEFAULT_GUARD_MS = 1;
 
 /** Connects to the daemon (starting one where none listens) and opens a session. */
 export async function connect(options = {}) {
-  const { name = 'js', socket = socketPath(), start = true, leadMs } = options;
-  const connection = await reach(socket, { start });
+  const { name = 'js', socket = socketPath(), start = true, daemonArgs, leadMs } = options;
+  const connection = await reach(socket, { start, daemonArgs });
   try {
     const reply = await connection.call('hello', {
       protocol: PROTOCOL_VERSION,

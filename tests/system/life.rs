@@ -84,12 +84,75 @@ fn restart_keeps_options() {
     end_background_daemon(&scene, &status);
 }
 
-/// `hush` and `devices` answer while the daemon runs.
+/// `hush` silences what plays, and leaves it playing.
 #[test]
-fn console_commands() {
+fn hush_is_heard() {
+    let scene = Scene::new();
+    sound(&scene, 30.0);
+    let _daemon = scene.daemon(&["--backend", "null"]);
+    let mut player = Process::start("play", scene.command(&["play", "sound.wav"]));
+    let voice = |status: &Value| status["producers"][0]["voices"][0].clone();
+    let is_heard = |status: &Value| voice(status)["rms_db"].as_f64().is_some_and(|db| db > -60.0);
+    scene.await_status("it is heard", is_heard);
+    let hushed = scene.forebay(&["hush", "--json"]);
+    assert_eq!((hushed.code, hushed.out.trim()), (0, "{\"hushed\":true}"), "{}", hushed.err);
+    let status =
+        scene.await_status("it is silent", |status| !is_heard(status) && voice(status)["mute"] == true);
+    assert_eq!(voice(&status)["state"], "playing");
+    player.signal(Signal::TERM);
+    assert_eq!(player.wait().code(), Some(130));
+}
+
+/// `doctor` examines the machine with a daemon and without: what it finds has a mark, a remedy where there is something to
+/// do, and decides the exit code.
+#[test]
+fn doctor_reports() {
+    let _quiet = quiet();
+    let scene = Scene::new();
+    for with_daemon in [false, true] {
+        let daemon = with_daemon.then(|| scene.daemon(&["--backend", "null"]));
+        let outcome = scene.forebay(&["doctor", "--json", "--backend", "null"]);
+        let report: Value = serde_json::from_str(&outcome.out).expect(&outcome.out);
+        let findings = report["findings"].as_array().unwrap();
+        let about = |what: &str| findings.iter().filter(|it| it["about"] == what).collect::<Vec<_>>();
+        for part in ["socket", "daemon", "backend", "memory", "hand-off"] {
+            assert!(!about(part).is_empty(), "nothing about {part}: {report:#}");
+        }
+        for finding in findings.iter().filter(|it| it["mark"] != "good") {
+            assert!(finding["remedy"].is_string(), "{finding}");
+        }
+        let runs = about("daemon")[0]["found"].to_string();
+        assert_eq!(runs.contains("runs as process"), daemon.is_some(), "{runs}");
+        assert_eq!(about("device").len(), usize::from(daemon.is_some()));
+        let faults = findings.iter().any(|it| it["mark"] == "fault");
+        assert_eq!(outcome.code, if faults { 10 } else { 0 }, "{report:#}");
+    }
+}
+
+/// A completion script for each shell, which asks this very program at each Tab.
+#[test]
+fn completions_are_scripts() {
+    let scene = Scene::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let outcome = scene.forebay(&["completions", shell]);
+        assert_eq!(outcome.code, 0, "{}", outcome.err);
+        assert!(
+            outcome.out.contains("forebay") && outcome.out.contains("COMPLETE"),
+            "{shell}: {}",
+            outcome.out
+        );
+    }
+    let _daemon = scene.daemon(&["--backend", "null"]);
+    let mut tab = scene.command(&["--", "forebay", "run", "--backend", "nu"]);
+    tab.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "3").env("_CLAP_COMPLETE_COMP_TYPE", "9");
+    assert!(crate::support::process::run("a Tab", tab).out.contains("null"));
+}
+
+/// `devices` answers while the daemon runs.
+#[test]
+fn devices_are_listed() {
     let scene = Scene::new();
     let _daemon = scene.daemon(&["--backend", "null"]);
-    assert_eq!(scene.forebay(&["hush"]).code, 0);
     let devices = scene.forebay(&["devices", "--json"]);
     assert_eq!(devices.code, 0, "{}", devices.err);
     let list: Value = serde_json::from_str(&devices.out).unwrap();
@@ -140,6 +203,24 @@ fn play_from_a_pipe() {
     assert!((4800..frames as usize).all(fits), "a frame is missing or doubled");
 }
 
+/// A recording goes on where nobody plays for a while: closed and opened again, the file would begin anew.
+#[test]
+fn a_recording_is_kept() {
+    let scene = Scene::new();
+    sound(&scene, 0.2);
+    let out = scene.path("out.wav");
+    let device = out.display().to_string();
+    let mut daemon = scene.daemon(&["--backend", "file", "--device", &device, "--close-device", "0"]);
+    for _ in 0..2 {
+        assert_eq!(scene.forebay(&["play", "sound.wav"]).code, 0);
+        scene.await_status("it has ended", |status| status["engine"]["voices"] == 0);
+    }
+    assert_eq!(daemon.end().code(), Some(0));
+    let heard = crate::support::audio::Recording::read(&out);
+    let sounding = heard.channels[0].iter().filter(|sample| **sample != 0.0).count();
+    assert!(sounding > 2 * 9_000, "{sounding} frames of twice 9600");
+}
+
 /// A daemon that is killed under its producers: each says that it has gone, with the code for it.
 #[test]
 fn killed_under_producers() {
@@ -184,7 +265,7 @@ fn ctrl_c_ends_live_well() {
 }
 
 /// A sound file of so many seconds.
-fn sound(scene: &Scene, seconds: f64) {
+pub(crate) fn sound(scene: &Scene, seconds: f64) {
     let spec = hound::WavSpec {
         channels: 2,
         sample_rate: 48_000,

@@ -12,3 +12,4 @@ mod latency;
 mod life;
 mod splices;
 mod support;
+mod turns;

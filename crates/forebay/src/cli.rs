@@ -1,5 +1,6 @@
 //! The command line: what is understood, with help and examples on every command.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,7 +9,7 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use crate::commands;
 use crate::complete;
-use crate::trouble::EXIT_HELP;
+use crate::trouble::{EXIT_HELP, Exit, Trouble};
 
 const ABOUT: &str = "Real-time audio for ordinary code: sound that never glitches, edited while it plays.";
 
@@ -32,6 +33,29 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// With variables of the environment that are set to nothing taken as unset.
+    pub(crate) fn settled(mut self) -> Self {
+        self.audio.backend = self.audio.backend.filter(|name| !name.is_empty());
+        self
+    }
+}
+
+/// Whether a command line that could not be read asks for JSON.
+pub(crate) fn wants_json(args: impl Iterator<Item = OsString>) -> bool {
+    args.take_while(|arg| arg != "--").any(|arg| arg == "--json")
+}
+
+/// What is wrong with a command line, without the usage that a person gets below it.
+pub(crate) fn misread(error: &clap::Error) -> Trouble {
+    let text = error.render().to_string();
+    let what = text.split("\n\nUsage:").next().and_then(|text| text.split("\n\nFor more").next());
+    let words: Vec<_> = what.unwrap_or_default().split_whitespace().collect();
+    let what = words.join(" ");
+    Trouble::new(Exit::Usage, what.strip_prefix("error: ").unwrap_or(&what))
+        .remedy("forebay help lists what is understood")
 }
 
 /// Options that every command understands. They reach the daemon when it is started; one that already runs
@@ -235,6 +259,19 @@ mod tests {
         let again =
             Cli::try_parse_from(["forebay", "status"].into_iter().chain(args.iter().map(String::as_str)));
         assert_eq!(again.unwrap().audio.for_daemon(), args);
+    }
+
+    /// A slip in the command line is one sentence for programs; what asks for JSON is known without its being understood.
+    #[test]
+    fn misread_lines() {
+        let read = |line: &str| misread(&Cli::try_parse_from(line.split_whitespace()).unwrap_err());
+        let trouble = read("forebay run --idle 3 --stay");
+        assert_eq!(trouble.exit(), Exit::Usage);
+        let what = trouble.to_string();
+        assert!(what.starts_with("the argument '--idle") && what.ends_with("'--stay'"), "{what}");
+        assert!(read("forebay status --period 7").to_string().contains("16..=8192"));
+        let wants = |line: &str| wants_json(line.split_whitespace().map(OsString::from));
+        assert!(wants("forebay run --jsno --json") && !wants("forebay run -- --json"));
     }
 
     /// Leads and levels outside their range are refused with the range.

@@ -11,6 +11,7 @@ mod complete;
 mod console;
 mod daemon;
 mod doctor;
+mod fresh_file;
 mod interrupt;
 mod paths;
 mod status_text;
@@ -26,11 +27,21 @@ use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(Cli::command).complete();
-    let cli = Cli::parse();
-    match dispatch(&cli) {
+    let (done, as_json) = match Cli::try_parse() {
+        Ok(cli) => {
+            let cli = cli.settled();
+            (dispatch(&cli), cli.audio.json)
+        }
+        // A program that wants JSON gets it for a slip in the command line too; help is for people.
+        Err(error) if error.use_stderr() && cli::wants_json(std::env::args_os()) => {
+            (Err(cli::misread(&error).into()), true)
+        }
+        Err(error) => error.exit(),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", trouble::describe(&error, cli.audio.json));
+            eprintln!("{}", trouble::describe(&error, as_json));
             ExitCode::from(trouble::exit_code(&error))
         }
     }

@@ -5,6 +5,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::tcgetwinsize;
 
 /// Writes messages, and keeps one line below them up to date where there is a terminal.
@@ -82,6 +83,15 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
     }
+}
+
+/// Whether standard output is a pipe or a socket whose reader has gone away: what goes on and on should end then.
+pub(crate) fn is_reader_gone() -> bool {
+    let out = io::stdout();
+    let mut looked_at = [PollFd::new(&out, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut looked_at, Some(&at_once)).is_ok()
+        && looked_at[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Exit codes. They are part of the interface: scripts may rely on them (`forebay help` lists them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,27 @@ pub(crate) enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    const ALL: [Self; 11] = [
+        Self::Unexpected,
+        Self::Usage,
+        Self::Input,
+        Self::NoDaemon,
+        Self::Device,
+        Self::Daemon,
+        Self::Permission,
+        Self::NoRuntime,
+        Self::Output,
+        Self::Unwell,
+        Self::Interrupted,
+    ];
+
+    /// What another forebay meant by ending with `code`.
+    pub(crate) fn from_code(code: u64) -> Self {
+        Self::ALL.into_iter().find(|exit| *exit as u64 == code).unwrap_or(Self::Unexpected)
+    }
+}
+
 /// The table shown by `forebay --help`.
 pub(crate) const EXIT_HELP: &str = "\
 Exit codes:
@@ -55,6 +76,16 @@ impl Trouble {
         Self { exit, what: what.to_string(), remedy: None }
     }
 
+    /// What another forebay said of its failure, see [`describe`]: its words, its code, its remedy.
+    pub(crate) fn from_json(error: &Value) -> Self {
+        let text = |member: &str| error[member].as_str().map(str::to_owned);
+        Self {
+            exit: Exit::from_code(error["exit"].as_u64().unwrap_or_default()),
+            what: text("message").unwrap_or_default(),
+            remedy: text("remedy"),
+        }
+    }
+
     /// The code that the process ends with.
     pub(crate) fn exit(&self) -> Exit {
         self.exit
@@ -63,6 +94,11 @@ impl Trouble {
     /// The remedy, where there is one.
     pub(crate) fn advice(&self) -> Option<&str> {
         self.remedy.as_deref()
+    }
+
+    /// The same failure, with what became of things.
+    pub(crate) fn and(self, more: impl fmt::Display) -> Self {
+        Self { what: format!("{}; {more}", self.what), ..self }
     }
 
     /// What to do about it, in one sentence.
@@ -112,8 +148,20 @@ mod tests {
             describe(&error, false),
             "forebay: can't play: no device called 'x'\n  see forebay devices"
         );
-        let parsed: serde_json::Value = serde_json::from_str(&describe(&error, true)).unwrap();
+        let parsed: Value = serde_json::from_str(&describe(&error, true)).unwrap();
         assert_eq!(parsed["error"]["exit"], 5);
         assert_eq!(parsed["error"]["remedy"], "see forebay devices");
+    }
+
+    /// What one process says as JSON is the same failure in the next one, whatever its code.
+    #[test]
+    fn trouble_travels() {
+        for exit in Exit::ALL {
+            let error = anyhow::Error::new(Trouble::new(exit, "no").remedy("do"));
+            let said: Value = serde_json::from_str(&describe(&error, true)).unwrap();
+            let again = Trouble::from_json(&said["error"]);
+            assert_eq!((again.exit(), again.advice(), again.to_string().as_str()), (exit, Some("do"), "no"));
+        }
+        assert_eq!(Exit::from_code(99), Exit::Unexpected);
     }
 }

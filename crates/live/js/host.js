@@ -4,7 +4,8 @@ import fs from 'node:fs';
 import { connect } from '../../../sdk/js/session.js';
 import { QUIET_MS, Watch } from './watch.js';
 
-const DEFAULT_LEAD_MS = 680;
+/** The daemon's automatic lead goes no deeper: every ring has room for that. */
+const DEEPEST_AUTO_MS = 1000;
 /** What a ring holds beyond the lead: the longest cover, and room to move. */
 const SPARE_S = 0.3;
 /** The spare evaluator loads when the first sound has had its time. */
@@ -18,6 +19,7 @@ export class Host {
   #tell;
   #exit;
   #session;
+  #leadFrames;
   #thread;
   #watch;
   #revision = 0;
@@ -40,7 +42,7 @@ export class Host {
 
   /** Reads the piece, connects, and hands both to the evaluator. */
   async begin() {
-    const { file, socket, name, lead } = this.#options;
+    const { file, socket, name, lead, daemon_args: daemonArgs } = this.#options;
     this.#watch = new Watch(file, {
       changed: (change) => this.#source(change.source, change),
       problem: (message) => this.#tell({ event: 'problem', message }),
@@ -53,7 +55,7 @@ export class Host {
       return;
     }
     try {
-      this.#session = await connect({ name, ...(socket ? { socket } : {}), leadMs: lead ?? DEFAULT_LEAD_MS });
+      this.#session = await connect({ name, ...(socket ? { socket } : {}), leadMs: lead, daemonArgs });
     } catch (error) {
       this.#fatal('connect', error.message);
       return;
@@ -61,7 +63,9 @@ export class Host {
     this.#follow(this.#session);
     const { hello } = this.#session;
     this.#tell({ event: 'connected', daemon: hello.daemon, pid: hello.pid, rate_hz: hello.rate_hz, channels: hello.channels });
-    this.#thread.begin(this.#setup(hello));
+    const setup = this.#setup(hello);
+    this.#leadFrames = setup.leadFrames;
+    this.#thread.begin(setup);
     this.#source(source, { seenMs: performance.timeOrigin + performance.now() });
   }
 
@@ -88,7 +92,7 @@ export class Host {
   #setup(hello) {
     const leadMs = hello.target_lead_ms;
     const rate = hello.rate_hz;
-    const wanted = (leadMs / 1000 + SPARE_S) * rate;
+    const wanted = (Math.max(leadMs, DEEPEST_AUTO_MS) / 1000 + SPARE_S) * rate;
     return {
       control: hello.control,
       rateHz: rate,
@@ -177,6 +181,7 @@ export class Host {
       else error = result.reason.message;
     }
     for (const ring of rings) this.#thread.addRing(ring);
+    if (rings.length > 0) this.#leadIs(rings[0].target_lead_frames);
     this.#thread.send({ op: 'rings', request, rings, error });
   }
 
@@ -195,12 +200,19 @@ export class Host {
     closed.finally(() => this.#closing.delete(name));
   }
 
+  /** The daemon's target lead: one for all voices, for none asks for its own. */
+  #leadIs(frames) {
+    if (frames === this.#leadFrames) return;
+    this.#leadFrames = frames;
+    this.#thread.changeLead(frames);
+  }
+
   /** What the daemon says by itself. */
   #follow(session) {
     session.on('doorbell', () => this.#thread.send({ op: 'doorbell' }));
     session.on('notification', (method, params) => {
-      if (method === 'target_lead') return;
-      this.#tell({ event: method, ...params });
+      if (method === 'target_lead') this.#leadIs(params.frames);
+      else this.#tell({ event: method, ...params });
     });
     session.on('close', (error) => {
       if (this.#stopping) return;

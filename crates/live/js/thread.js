@@ -50,6 +50,12 @@ export class EvaluatorThread {
     else if (message.op !== 'source') this.#held.push(message);
   }
 
+  /** The target lead is another now, for a successor as well. */
+  changeLead(frames) {
+    this.#setup.leadFrames = frames;
+    this.send({ op: 'lead', frames });
+  }
+
   /** A ring was opened or closed; a successor will need to know. */
   addRing(ring) {
     this.#setup.rings.push(ring);

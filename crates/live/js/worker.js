@@ -66,6 +66,10 @@ class Thread {
         this.#waiting.get(message.request)?.(message);
         this.#waiting.delete(message.request);
         break;
+      case 'lead':
+        // The same object is the timeline's.
+        this.#setup.leadFrames = message.frames;
+        break;
       case 'stop':
         this.#stop(message.fade_s);
         break;

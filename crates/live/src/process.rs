@@ -4,6 +4,7 @@ use crate::bundle::{self, BundleError};
 use crate::event::Event;
 use crate::runtime::{Runtime, RuntimeError};
 use crate::supervisor::{Shared, supervise};
+use protocol::LeadSetting;
 use serde_json::json;
 use std::io;
 use std::path::PathBuf;
@@ -23,12 +24,14 @@ pub struct LiveOptions {
     pub socket: Option<PathBuf>,
     /// What the producer calls itself; `None`: the name of the file.
     pub name: Option<String>,
-    /// Target lead; `None`: 680 ms.
-    pub lead_ms: Option<f64>,
+    /// Target lead; `None`: the daemon's own.
+    pub lead: Option<LeadSetting>,
     /// Gain of the strip of every voice; `None`: 0 dB.
     pub gain_db: Option<f64>,
     /// The program that the host starts where no daemon serves; `None`: what `FOREBAY_BIN` or PATH say.
     pub forebay: Option<PathBuf>,
+    /// Options of its `run`, so that a daemon that has to be started anew is like the first.
+    pub daemon_args: Vec<String>,
     /// The runtime; `None`: the one that [`Runtime::find`] finds.
     pub runtime: Option<Runtime>,
     /// Renders instead of playing: the engine's clock waits for the frames, nothing depends on wall time, the file is
@@ -43,9 +46,10 @@ impl LiveOptions {
             file: file.into(),
             socket: None,
             name: None,
-            lead_ms: None,
+            lead: None,
             gain_db: None,
             forebay: None,
+            daemon_args: Vec::new(),
             runtime: None,
             render: false,
         }
@@ -140,14 +144,17 @@ fn command_line(
     options: &LiveOptions,
 ) -> Vec<std::ffi::OsString> {
     let mut said = json!({ "file": options.file.to_string_lossy(), "render": options.render });
+    if !options.daemon_args.is_empty() {
+        said["daemon_args"] = json!(options.daemon_args);
+    }
     if let Some(socket) = &options.socket {
         said["socket"] = json!(socket.to_string_lossy());
     }
     if let Some(name) = &options.name {
         said["name"] = json!(name);
     }
-    if let Some(lead_ms) = options.lead_ms {
-        said["lead"] = json!(lead_ms);
+    if let Some(lead) = options.lead {
+        said["lead"] = json!(lead);
     }
     if let Some(gain_db) = options.gain_db {
         said["gain_db"] = json!(gain_db);

@@ -36,11 +36,6 @@ impl<S: FrameSource> Converted<S> {
         let work = (source.rate() != rate).then(|| Work::new(source.rate(), rate, source.channels()));
         Self { source, rate, work }
     }
-
-    /// The source again; what was read ahead is lost.
-    pub fn into_inner(self) -> S {
-        self.source
-    }
 }
 
 fn gcd(a: usize, b: usize) -> usize {
@@ -146,6 +141,10 @@ impl<S: FrameSource> FrameSource for Converted<S> {
             work.at += n;
         }
         Ok(filled / channels)
+    }
+
+    fn remark(&self) -> Option<String> {
+        self.source.remark()
     }
 }
 

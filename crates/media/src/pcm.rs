@@ -144,11 +144,6 @@ impl<R: Read> PcmReader<R> {
     pub fn new(from: R, name: &str, format: PcmFormat, rate: SampleRate, channels: ChannelCount) -> Self {
         Self { from, name: name.to_string(), format, rate, channels, raw: Vec::new(), begun: 0, frames: 0 }
     }
-
-    /// Bytes at the end that made no whole frame: a sign that format or channels are wrong.
-    pub fn leftover_bytes(&self) -> usize {
-        self.begun
-    }
 }
 
 impl<R: Read> FrameSource for PcmReader<R> {
@@ -189,6 +184,19 @@ impl<R: Read> FrameSource for PcmReader<R> {
         self.begun -= whole;
         self.frames += frames as u64;
         Ok(frames)
+    }
+
+    /// Bytes at the end that made no whole frame are a sign that format or channels are wrong.
+    fn remark(&self) -> Option<String> {
+        (self.begun > 0).then(|| {
+            format!(
+                "{}: its last {} bytes are no whole frame; is it {} with {} channels?",
+                self.name,
+                self.begun,
+                self.format,
+                self.channels.get()
+            )
+        })
     }
 }
 
@@ -261,6 +269,7 @@ mod tests {
         }
         let wanted: Vec<f32> = samples.iter().map(|x| f32::from(*x) / 32768.0).collect();
         assert_eq!(got, wanted);
-        assert_eq!(reader.leftover_bytes(), 3);
+        let remark = reader.remark().unwrap();
+        assert!(remark.contains("last 3 bytes") && remark.contains("s16le with 2 channels"), "{remark}");
     }
 }

@@ -1,7 +1,6 @@
 //! Reading RF64 and BW64: WAV with 64-bit sizes, which the decoder library does not know.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom, Take};
+use std::io::{self, Read, Take};
 
 use units::{ChannelCount, SampleRate};
 
@@ -12,10 +11,14 @@ pub(crate) fn is_magic(magic: [u8; 4]) -> bool {
     &magic == b"RF64" || &magic == b"BW64"
 }
 
+/// Where the bytes come from: a file or a pipe.
+pub(crate) type Bytes = Box<dyn Read + Send>;
+
 /// The samples of one RF64 file.
 pub(crate) struct Rf64 {
-    samples: PcmReader<Take<BufReader<File>>>,
-    frames: u64,
+    samples: PcmReader<Take<Bytes>>,
+    /// `None` where the header does not say: who wrote it into a pipe could not know.
+    frames: Option<u64>,
 }
 
 struct Fmt {
@@ -24,17 +27,17 @@ struct Fmt {
     channels: ChannelCount,
 }
 
-/// Reads the header and stops at the first frame.
-pub(crate) fn open(file: File, name: &str) -> Result<Rf64, DecodeError> {
+/// Reads the header, whose magic ([`is_magic`]) was read already, and stops at the first frame.
+pub(crate) fn open(mut file: Bytes, name: &str) -> Result<Rf64, DecodeError> {
     let broken = |reason: &str| DecodeError::Broken {
         name: name.to_string(),
         at_frame: 0,
         reason: reason.to_string(),
     };
-    let mut file = BufReader::new(file);
     let read = |source| DecodeError::Read { name: name.to_string(), at_frame: 0, source };
-    file.seek(SeekFrom::Start(12)).map_err(read)?;
-    let (mut data_bytes, mut fmt) = (0, None);
+    // The size of the whole, which is told elsewhere, and the word WAVE.
+    skip(&mut file, 8).map_err(read)?;
+    let (mut data_bytes, mut fmt) = (None, None);
     loop {
         let mut head = [0; 8];
         if file.read_exact(&mut head).is_err() {
@@ -45,23 +48,29 @@ pub(crate) fn open(file: File, name: &str) -> Result<Rf64, DecodeError> {
             b"data" => {
                 let fmt: Fmt = fmt.ok_or_else(|| broken("its samples come before their format"))?;
                 // A size of all ones stands for the 64-bit one; without it, whatever is there.
-                let bytes = if bytes == u32::MAX { data_bytes } else { u64::from(bytes) };
+                let bytes = if bytes == u32::MAX { data_bytes } else { Some(u64::from(bytes)) };
                 let frame_bytes = (fmt.format.sample_bytes() * fmt.channels.get()) as u64;
-                let samples = PcmReader::new(file.take(bytes), name, fmt.format, fmt.rate, fmt.channels);
-                return Ok(Rf64 { samples, frames: bytes / frame_bytes });
+                let samples = file.take(bytes.unwrap_or(u64::MAX));
+                let samples = PcmReader::new(samples, name, fmt.format, fmt.rate, fmt.channels);
+                return Ok(Rf64 { samples, frames: bytes.map(|bytes| bytes / frame_bytes) });
             }
             b"ds64" | b"fmt " if (16..=1 << 20).contains(&bytes) => {
                 let mut chunk = vec![0; bytes as usize + bytes as usize % 2];
                 file.read_exact(&mut chunk).map_err(|_| broken("its header is cut short"))?;
                 if &head[..4] == b"ds64" {
-                    data_bytes = u64::from(u32_at(&chunk, 8)) | u64::from(u32_at(&chunk, 12)) << 32;
+                    let bytes = u64::from(u32_at(&chunk, 8)) | u64::from(u32_at(&chunk, 12)) << 32;
+                    data_bytes = Some(bytes).filter(|bytes| !matches!(*bytes, 0 | u64::MAX));
                 } else {
                     fmt = Some(parse_fmt(&chunk, name)?);
                 }
             }
-            _ => file.seek_relative(i64::from(bytes) + i64::from(bytes % 2)).map_err(read)?,
+            _ => skip(&mut file, u64::from(bytes) + u64::from(bytes % 2)).map_err(read)?,
         }
     }
+}
+
+fn skip(file: &mut Bytes, bytes: u64) -> io::Result<()> {
+    io::copy(&mut file.take(bytes), &mut io::sink()).map(drop)
 }
 
 fn parse_fmt(chunk: &[u8], name: &str) -> Result<Fmt, DecodeError> {
@@ -101,7 +110,7 @@ impl FrameSource for Rf64 {
     }
 
     fn frames(&self) -> Option<u64> {
-        Some(self.frames)
+        self.frames
     }
 
     fn read(&mut self, out: &mut [f32]) -> Result<usize, DecodeError> {

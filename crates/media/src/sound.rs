@@ -1,7 +1,7 @@
 //! Anything that gives frames, and files among them.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use units::{ChannelCount, SampleRate};
@@ -27,6 +27,11 @@ pub trait FrameSource {
     /// # Errors
     /// What was read before is good; the source gives nothing more.
     fn read(&mut self, out: &mut [f32]) -> Result<usize, DecodeError>;
+
+    /// What a person should know of it, in a sentence, once it has ended.
+    fn remark(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
@@ -45,6 +50,10 @@ impl<S: FrameSource + ?Sized> FrameSource for Box<S> {
     fn read(&mut self, out: &mut [f32]) -> Result<usize, DecodeError> {
         (**self).read(out)
     }
+
+    fn remark(&self) -> Option<String> {
+        (**self).remark()
+    }
 }
 
 /// A sound file that is being decoded: WAV, RF64, FLAC, MP3 or Ogg Vorbis, known by its content, not its name.
@@ -62,17 +71,27 @@ impl Sound {
         let name = path.display().to_string();
         let open = |source| DecodeError::Open { name: name.clone(), source };
         let mut file = File::open(path).map_err(open)?;
-        if file.metadata().map_err(open)?.is_dir() {
+        let found = file.metadata().map_err(open)?;
+        if found.is_dir() {
             return Err(open(std::io::ErrorKind::IsADirectory.into()));
         }
-        let mut magic = [0; 4];
-        let known = file.read_exact(&mut magic).is_ok();
-        file.seek(SeekFrom::Start(0)).map_err(open)?;
-        if known && rf64::is_magic(magic) {
-            return Ok(Self { source: Box::new(rf64::open(file, &name)?), format: "RF64".to_string() });
+        if !found.is_file() {
+            return Self::from_pipe(file, &name);
         }
+        let mut magic = [0; 4];
+        if file.read_exact(&mut magic).is_ok() && rf64::is_magic(magic) {
+            return Self::from_rf64(Box::new(BufReader::new(file)), &name);
+        }
+        file.seek(SeekFrom::Start(0)).map_err(open)?;
         let extension = path.extension().and_then(|end| end.to_str());
-        let decoder = Decoder::new(Box::new(file), &name, extension)?;
+        Self::from_decoder(Decoder::new(Box::new(file), &name, extension)?)
+    }
+
+    fn from_rf64(bytes: rf64::Bytes, name: &str) -> Result<Self, DecodeError> {
+        Ok(Self { source: Box::new(rf64::open(bytes, name)?), format: "RF64".to_string() })
+    }
+
+    fn from_decoder(decoder: Decoder) -> Result<Self, DecodeError> {
         Ok(Self { format: decoder.format().to_string(), source: Box::new(decoder) })
     }
 
@@ -81,9 +100,16 @@ impl Sound {
     /// # Errors
     /// As [`Sound::open`].
     pub fn from_pipe(from: impl Read + Send + Sync + 'static, name: &str) -> Result<Self, DecodeError> {
-        let source = symphonia::core::io::ReadOnlySource::new(from);
-        let decoder = Decoder::new(Box::new(source), name, None)?;
-        Ok(Self { format: decoder.format().to_string(), source: Box::new(decoder) })
+        let mut from = BufReader::new(from);
+        let mut magic = Vec::new();
+        let read = |source| DecodeError::Read { name: name.to_string(), at_frame: 0, source };
+        from.by_ref().take(4).read_to_end(&mut magic).map_err(read)?;
+        if magic.first_chunk().is_some_and(|magic| rf64::is_magic(*magic)) {
+            return Self::from_rf64(Box::new(from), name);
+        }
+        // A pipe can't go back: what was read is put before the rest.
+        let source = symphonia::core::io::ReadOnlySource::new(Cursor::new(magic).chain(from));
+        Self::from_decoder(Decoder::new(Box::new(source), name, None)?)
     }
 
     /// What it is, in a word or two: "WAV", "RF64", "FLAC", "MP3", "Ogg".

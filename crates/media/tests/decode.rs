@@ -129,6 +129,26 @@ fn rf64() {
     let mut sound = Sound::open(&path).unwrap();
     assert_eq!((sound.format(), sound.frames()), ("RF64", Some(52_567)));
     assert_eq!(read_all(&mut sound), wanted);
+    let mut piped = Sound::from_pipe(fs::File::open(&path).unwrap(), "stdin").unwrap();
+    assert_eq!((piped.format(), piped.frames()), ("RF64", Some(52_567)));
+    assert_eq!(read_all(&mut piped), wanted);
+}
+
+/// Who writes RF64 into a pipe can't say how long it is: everything that comes is read.
+#[test]
+fn rf64_of_unknown_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let (wav, wanted) = sine_wav(folder.path(), 48_000, WavFormat::F32);
+    let path = encoded(folder.path(), &wav, "long.wav", &["-c:a", "pcm_f32le", "-rf64", "always"]);
+    let mut bytes = fs::read(&path).unwrap();
+    assert_eq!((&bytes[12..16], &bytes[16..20]), (&b"ds64"[..], &[28, 0, 0, 0][..]));
+    for size in [[0; 8], [0xff; 8]] {
+        bytes[28..36].copy_from_slice(&size);
+        let mut sound = Sound::from_pipe(std::io::Cursor::new(bytes.clone()), "stdin").unwrap();
+        assert_eq!(sound.frames(), None);
+        let got = read_all(&mut sound);
+        assert_eq!(got[..wanted.len()], wanted);
+    }
 }
 
 /// A file of more than 4 GiB written here (most of it a hole) is understood by ffmpeg and by the decoder here.

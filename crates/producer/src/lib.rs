@@ -42,7 +42,7 @@ pub use link::CallError;
 pub use ring::{EventQueueFull, State};
 pub use session::{OpenError, Session};
 pub use splice::{Part, SpliceError};
-pub use start::{ReachError, START_TIMEOUT, find_program};
+pub use start::{ReachError, START_TIMEOUT, find_program, start_timeout};
 pub use units::{ChannelCount, Frames, SampleRate};
 pub use voice::{Voice, VoiceStats, WriteError};
 

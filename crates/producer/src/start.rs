@@ -137,7 +137,8 @@ fn find_on_path(name: &str, path: &OsStr) -> Option<PathBuf> {
         .find(runnable)
 }
 
-fn start_timeout() -> Duration {
+/// How long a daemon may take to serve: [`START_TIMEOUT`], or what `FOREBAY_START_TIMEOUT` says.
+pub fn start_timeout() -> Duration {
     let set = std::env::var("FOREBAY_START_TIMEOUT").ok().and_then(|text| text.parse().ok());
     set.map_or(START_TIMEOUT, Duration::from_millis)
 }

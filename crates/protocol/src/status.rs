@@ -141,12 +141,6 @@ pub struct DeviceInfo {
     pub name: String,
     /// The one that the backend takes when none is named.
     pub default: bool,
-    /// The most channels, where known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channels: Option<u32>,
-    /// Its present or preferred rate, where known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate_hz: Option<u32>,
 }
 
 /// Health in one word.

@@ -47,6 +47,11 @@ impl Process {
         writeln!(stdin, "{line}").unwrap_or_else(|error| panic!("{} can't be told: {error}", self.name));
     }
 
+    /// A child that was started otherwise.
+    pub(crate) fn of(name: &str, child: Child) -> Self {
+        Self { child, name: name.to_owned(), lines: None }
+    }
+
     /// The process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

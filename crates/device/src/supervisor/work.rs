@@ -41,6 +41,8 @@ pub(super) struct Work {
     opening: Option<Opening>,
     /// Devices being closed. Nothing is opened before they are: libjack knows one server at a time.
     closing: Vec<Closing>,
+    /// How a device that does not come back was closed: what it lost is told at the end.
+    parting: Option<Closing>,
     /// The device is to be opened anew as soon as it is closed.
     reopening: bool,
     /// Waiting for a clock.
@@ -74,6 +76,7 @@ impl Work {
             wanted: None,
             opening: None,
             closing: Vec::new(),
+            parting: None,
             reopening: false,
             woken: Vec::new(),
             voices: Vec::new(),
@@ -236,9 +239,12 @@ impl Work {
         let info = main.running.info();
         let comes_back = main.candidate.comes_back;
         self.stand_in();
-        self.closing.push(close(main));
+        let closing = close(main);
         self.lost_at_ns = Some(rt::monotonic_ns());
-        if !comes_back {
+        if comes_back {
+            self.closing.push(closing);
+        } else {
+            self.parting = Some(closing);
             self.wanted = None;
         }
         {
@@ -246,7 +252,7 @@ impl Work {
             status.losses += 1;
             status.away = Some(reason.clone());
         }
-        self.tell(Notice::Lost { backend: info.backend, device: info.device, reason });
+        self.tell(Notice::Lost { backend: info.backend, device: info.device, reason, comes_back });
     }
 
     /// Closes the device to open it anew; the null clock goes on.
@@ -297,7 +303,7 @@ impl Work {
 
     fn end(&mut self) -> Result<(), CloseError> {
         self.opening = None;
-        let closed = self.main.take().map(close);
+        let closed = self.main.take().map(close).or(self.parting.take());
         if let Some(null) = self.stand_in.take() {
             drop(close(null));
         }

@@ -6,7 +6,7 @@ use protocol::{DeviceInfo, DevicesReply};
 
 use crate::cli::AudioArgs;
 use crate::daemon::devices;
-use crate::terminal;
+use crate::{backend, terminal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,17 +19,23 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DevicesArgs {}
 
-/// Lists the devices. No daemon is needed.
+/// Lists the devices, or those of the backend that was asked for. No daemon is needed.
 pub(crate) fn run(audio: &AudioArgs) -> Result<()> {
-    let devices = devices::list();
+    backend::asked(audio)?;
+    let only = audio.backend.as_deref().filter(|name| *name != "auto");
+    let numbered = devices::list().into_iter().enumerate();
+    let found: Vec<_> =
+        numbered.filter(|(_, device)| only.is_none_or(|name| device.backend == name)).collect();
     if audio.json {
+        let devices = found.into_iter().map(|(_, device)| device).collect();
         return Ok(terminal::print(&serde_json::to_string(&DevicesReply { devices })?)?);
     }
-    let only = audio.backend.as_deref().filter(|name| *name != "auto");
-    let numbered =
-        devices.iter().enumerate().filter(|(_, device)| only.is_none_or(|name| device.backend == name));
-    let lines: Vec<_> = numbered.map(|(index, device)| line(index + 1, device)).collect();
-    Ok(terminal::print(&lines.join("\n"))?)
+    let lines: Vec<_> = found.iter().map(|(index, device)| line(index + 1, device)).collect();
+    match only.filter(|_| lines.is_empty()) {
+        Some("file") => Ok(terminal::print("file: --device names the WAV file to write")?),
+        Some(name) => Ok(terminal::print(&format!("{name}: nothing to play on; forebay doctor says more"))?),
+        None => Ok(terminal::print(&lines.join("\n"))?),
+    }
 }
 
 fn line(number: usize, device: &DeviceInfo) -> String {

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::{Args, ValueHint};
 use live::{Edit, Event, Live, LiveOptions, Runtime, StartError};
-use protocol::StatusRequest;
+use protocol::Status;
 use serde_json::{Value, json};
 
 use crate::cli::{AudioArgs, Lead};
+use crate::commands::status::whole;
 use crate::console::Console;
 use crate::daemon::ensure;
 use crate::interrupt::Interrupt;
@@ -56,12 +57,12 @@ pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
     let mut options = LiveOptions::new(&args.file);
     options.runtime = Some(runtime);
     options.name.clone_from(&args.name);
-    options.lead_ms = audio.lead.and_then(lead_ms);
+    options.lead = audio.lead.map(ensure::lead_setting);
+    options.daemon_args = audio.for_daemon();
     options.gain_db = audio.gain_db.map(|db| f64::from(db.max(-144.0)));
     options.forebay = std::env::current_exe().ok();
     let live = Live::start(options).map_err(|error| not_started(&error))?;
-    let mut session =
-        Session { line, json: audio.json, console: Console::connect()?, pid: None, shown: None, fatal: None };
+    let mut session = Session { line, json: audio.json, console: None, pid: None, shown: None, fatal: None };
     session.follow(&live, &interrupt)
 }
 
@@ -102,7 +103,8 @@ pub(crate) fn not_started(error: &StartError) -> Trouble {
 struct Session {
     line: StatusLine<std::io::Stderr>,
     json: bool,
-    console: Console,
+    /// A daemon that was replaced is asked over a new connection.
+    console: Option<Console>,
     /// The script's process, once it runs.
     pid: Option<u32>,
     shown: Option<Instant>,
@@ -114,7 +116,9 @@ impl Session {
     fn follow(&mut self, live: &Live, interrupt: &Interrupt) -> Result<()> {
         let mut stopping = false;
         loop {
-            if !stopping && interrupt.is_asked() {
+            // An editor that is gone can't stop what it started.
+            let is_over = interrupt.is_asked() || (self.json && terminal::is_reader_gone());
+            if !stopping && is_over {
                 stopping = true;
                 live.stop(FADE);
             }
@@ -152,18 +156,33 @@ impl Session {
             return;
         }
         self.shown = Some(Instant::now());
-        if let Ok(status) = self.console.ask(&StatusRequest::default()) {
-            self.line.show(&status_text::line(&status, self.pid));
-        }
+        let line = self.status().map(|status| status_text::line(&status, self.pid));
+        self.line.show(line.as_deref().unwrap_or("no daemon answers"));
     }
 
-    fn tell(&mut self, event: Event) -> Result<()> {
+    fn status(&mut self) -> Option<Status> {
+        let console = match self.console.take() {
+            Some(console) => console,
+            None => Console::connect().ok()?,
+        };
+        let status = whole(&console).ok()?;
+        self.console = Some(console);
+        Some(status)
+    }
+
+    fn tell(&mut self, mut event: Event) -> Result<()> {
         if let Event::Started { pid, .. } = &event {
             self.pid = Some(*pid);
         }
         if let Event::Fatal { what, message } = &event {
             self.fatal = Some((what.clone(), message.clone()));
             return Ok(());
+        }
+        // What it gave up over says more than how it ended, and has nothing to do with a later end.
+        if let Event::Restarted { reason } = &mut event
+            && let Some((_, message)) = self.fatal.take()
+        {
+            *reason = message;
         }
         if self.json {
             return match as_json(&event) {

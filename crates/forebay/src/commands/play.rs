@@ -76,7 +76,7 @@ pub(crate) fn run(args: &PlayArgs, audio: &AudioArgs) -> Result<()> {
     let total =
         source.frames().map(|frames| frames * u64::from(session.rate().hz()) / u64::from(source.rate().hz()));
     let chunks = decode_ahead(source, session.rate())?;
-    let mut player = Player { session, voice, interrupt, line, total, written: 0, shown: None };
+    let mut player = Player { session, voice, interrupt, line, total, written: 0, shown: None, damage: None };
     let outcome = player.play(&chunks);
     player.finish(outcome?)
 }
@@ -150,29 +150,35 @@ fn open_voice(
     })
 }
 
+/// What the decoder has to give.
+enum Piece {
+    Frames(Vec<f32>),
+    /// Nothing comes after it.
+    Damage(DecodeError),
+    /// For a person; nothing comes after it.
+    Remark(String),
+}
+
 /// Decodes in a thread of its own, a bounded way ahead. The channel ends with the source.
-fn decode_ahead(
-    source: Source,
-    rate: SampleRate,
-) -> std::io::Result<Receiver<Result<Vec<f32>, DecodeError>>> {
+fn decode_ahead(source: Source, rate: SampleRate) -> std::io::Result<Receiver<Piece>> {
     let (send, chunks) = sync_channel(CHUNKS_AHEAD);
     let decode = move || {
         let channels = source.channels().get();
         let mut source = Converted::new(source, rate);
-        loop {
+        let last = loop {
             let mut chunk = vec![0.0; CHUNK_FRAMES * channels];
-            let piece = match source.read(&mut chunk) {
-                Ok(0) => return,
-                Ok(frames) => {
-                    chunk.truncate(frames * channels);
-                    Ok(chunk)
-                }
-                Err(error) => Err(error),
-            };
-            let failed = piece.is_err();
-            if send.send(piece).is_err() || failed {
+            match source.read(&mut chunk) {
+                Ok(0) => break source.remark().map(Piece::Remark),
+                Ok(frames) => chunk.truncate(frames * channels),
+                Err(error) => break Some(Piece::Damage(error)),
+            }
+            if send.send(Piece::Frames(chunk)).is_err() {
                 return;
             }
+        };
+        if let Some(last) = last {
+            // The player may have been told to stop: then nobody listens.
+            let _ = send.send(last);
         }
     };
     std::thread::Builder::new().name("decode".into()).spawn(decode)?;
@@ -194,19 +200,22 @@ struct Player {
     total: Option<u64>,
     written: u64,
     shown: Option<Instant>,
+    /// Why the source ended before its end.
+    damage: Option<DecodeError>,
 }
 
 impl Player {
-    fn play(&mut self, chunks: &Receiver<Result<Vec<f32>, DecodeError>>) -> Result<Ended, Trouble> {
+    fn play(&mut self, chunks: &Receiver<Piece>) -> Result<Ended, Trouble> {
         loop {
             match chunks.recv_timeout(TICK) {
-                Ok(Ok(chunk)) => {
+                Ok(Piece::Frames(chunk)) => {
                     if self.write(&chunk)?.is_break() {
                         return Ok(Ended::Interrupted);
                     }
                 }
                 // What was good so far is still worth hearing to its end.
-                Ok(Err(error)) => self.line.say(&format!("forebay: {error}")),
+                Ok(Piece::Damage(error)) => self.damage = Some(error),
+                Ok(Piece::Remark(remark)) => self.line.say(&format!("forebay: {remark}")),
                 Err(RecvTimeoutError::Disconnected) => return self.play_out(),
                 // A pipe that gives nothing: the voice fades by itself and comes back.
                 Err(RecvTimeoutError::Timeout) => {
@@ -255,6 +264,10 @@ impl Player {
                 self.line.say(&format!("forebay: {message}"));
             }
         }
+        // The ring stays mapped and stands still: nothing else would ever tell.
+        if let Some(why) = self.session.closed() {
+            return Err(gone(&why));
+        }
         if self.shown.is_none_or(|shown| shown.elapsed() >= LINE_EVERY) {
             self.shown = Some(Instant::now());
             self.line.show(&self.status());
@@ -279,7 +292,10 @@ impl Player {
     fn finish(mut self, ended: Ended) -> Result<()> {
         self.line.clear();
         match ended {
-            Ended::Whole => Ok(self.voice.close(CloseMode::Drain).map_err(unanswered)?),
+            Ended::Whole => {
+                self.voice.close(CloseMode::Drain).map_err(unanswered)?;
+                self.damage.map_or(Ok(()), |error| Err(undecodable(error).into()))
+            }
             Ended::Interrupted => {
                 // The engine fades it out; nothing here needs to wait for that.
                 self.voice.close(CloseMode::Fade).map_err(unanswered)?;

@@ -3,7 +3,7 @@
 //! The daemon's own parts, in this process and on a private socket, with a file as the device and no clock: a block is
 //! rendered when every voice has its frames. So the script, its ring and the mix are those of `live`.
 
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,15 +13,18 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::{Args, ValueHint};
 use control::{NoHooks, Server, Settings};
-use device::{FileWant, Notice, Supervisor, SupervisorConfig, Want};
+use device::{CloseError, FileWant, Notice, Supervisor, SupervisorConfig, Want};
 use engine::EngineConfig;
 use live::{Event, Live, LiveOptions, Runtime};
+use media::WriteError;
+use protocol::LeadSetting;
 use ring::sync::{AtomicU32, Ordering};
 use serde_json::json;
 use units::{ChannelCount, SampleRate};
 
 use crate::cli::AudioArgs;
 use crate::commands::live::{as_text, lead_ms, not_started, readable};
+use crate::fresh_file::FreshFile;
 use crate::interrupt::Interrupt;
 use crate::status_text::clock;
 use crate::terminal::{self, StatusLine};
@@ -32,6 +35,8 @@ Examples:
   forebay render song.js -o out.wav --seconds 30
   forebay render song.js -o out.wav --seconds 30 --rate 44100 --channels 1";
 
+/// The lead where none is asked for: a render has no stalls that one could follow.
+const LEAD_MS: f64 = 680.0;
 const TICK: Duration = Duration::from_millis(20);
 
 /// Arguments of `render`.
@@ -59,7 +64,12 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// Renders to the end.
 pub(crate) fn run(args: &RenderArgs, audio: &AudioArgs) -> Result<()> {
     readable(&args.file)?;
-    // Looked for first: without it not even an empty file is left behind.
+    if is_same_file(&args.file, &args.out) {
+        return Err(Trouble::new(Exit::Usage, format!("{} is the script itself", args.out.display()))
+            .remedy("-o names the WAV file to write")
+            .into());
+    }
+    // Looked for first: without it nothing is begun.
     let runtime = Runtime::find().map_err(|error| Trouble::new(Exit::NoRuntime, error))?;
     let interrupt = Interrupt::take()?;
     let rate = audio.rate.map_or(Ok(SampleRate::DEFAULT), SampleRate::new)?;
@@ -67,18 +77,20 @@ pub(crate) fn run(args: &RenderArgs, audio: &AudioArgs) -> Result<()> {
     let total = rate.frames_in_ms(args.seconds * 1e3).0.max(1);
     let folder = PrivateFolder::new()?;
     let socket = folder.0.join("render.sock");
+    let listener = serve(&socket)?;
+    let out = FreshFile::begin(&args.out).map_err(|error| unwritten(&args.out, &error))?;
     let begun = Arc::new(AtomicU32::new(0));
-    let (supervisor, notices) = open_file(&args.out, rate, channels, total, Arc::clone(&begun))?;
+    let (supervisor, notices) = open_file(out.path(), rate, channels, total, Arc::clone(&begun))?;
     let (engine, renderer) = engine::engine(EngineConfig::new(rate, channels));
     if supervisor.seat(Box::new(renderer)).is_err() {
         return Err(Trouble::new(Exit::Unexpected, "the file device hangs").into());
     }
     let settings = Settings { socket: socket.display().to_string(), ..Settings::default() };
-    let server = Server::start(UnixListener::bind(&socket)?, engine, settings, Arc::new(NoHooks))?;
+    let server = Server::start(listener, engine, settings, Arc::new(NoHooks))?;
     let mut options = LiveOptions::new(&args.file);
     options.socket = Some(socket);
     options.runtime = Some(runtime);
-    options.lead_ms = audio.lead.and_then(lead_ms);
+    options.lead = Some(LeadSetting::Ms(audio.lead.and_then(lead_ms).unwrap_or(LEAD_MS)));
     options.gain_db = audio.gain_db.map(|db| f64::from(db.max(-144.0)));
     options.render = true;
     let live = Live::start(options).map_err(|error| not_started(&error))?;
@@ -96,16 +108,39 @@ pub(crate) fn run(args: &RenderArgs, audio: &AudioArgs) -> Result<()> {
     render.line.clear();
     drop(render.live);
     drop(server.stop());
-    let closed = supervisor.close();
-    if let Err(trouble) = outcome {
-        // Half a file would look like a whole one. A device stays.
-        if args.out.metadata().is_ok_and(|found| found.is_file()) {
-            let _ = std::fs::remove_file(&args.out);
-        }
-        return Err(trouble.into());
-    }
-    closed.map_err(|error| Trouble::new(Exit::Output, error))?;
+    // What kept the file from being written is the cause of whatever else went wrong.
+    supervisor.close().map_err(|error| unwritten(&args.out, &why_incomplete(error)))?;
+    outcome?;
+    out.finish().map_err(|error| unwritten(&args.out, &error))?;
     report(args, audio, render.started.elapsed())
+}
+
+/// The same file by whatever names.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino()));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The socket of this render alone.
+fn serve(socket: &Path) -> Result<UnixListener, Trouble> {
+    UnixListener::bind(socket).map_err(|error| {
+        Trouble::new(Exit::Permission, format!("can't serve {}: {error}", socket.display()))
+            .remedy("set TMPDIR to a folder with a short path that you may write to")
+    })
+}
+
+/// Without the frames that it counts: half a render is thrown away.
+fn why_incomplete(error: CloseError) -> String {
+    match error {
+        CloseError::File(WriteError::Full { .. }) => "the disk is full".to_owned(),
+        CloseError::File(WriteError::Write { source, .. }) => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn unwritten(out: &Path, why: &dyn std::fmt::Display) -> Trouble {
+    Trouble::new(Exit::Output, format!("{} is not written: {why}", out.display()))
+        .remedy("make room, or choose a place that you may write to with -o")
 }
 
 fn report(args: &RenderArgs, audio: &AudioArgs, took: Duration) -> Result<()> {
@@ -166,9 +201,8 @@ fn open_file(
         gate: Some(Arc::new(move |_| begun.load(Ordering::Acquire) != 0)),
         ..Want::default()
     };
-    Supervisor::open(SupervisorConfig { backend: "file".into(), want }).map_err(|error| {
-        Trouble::new(Exit::Output, error).remedy("choose a place that you may write to with -o")
-    })
+    let config = SupervisorConfig { backend: "file".into(), want };
+    Supervisor::open(config).map_err(|error| unwritten(out, &error))
 }
 
 struct Rendering {
@@ -194,10 +228,7 @@ impl Rendering {
             while let Ok(notice) = self.notices.try_recv() {
                 match notice {
                     Notice::Finished => return Ok(()),
-                    Notice::Lost { reason, .. } => {
-                        return Err(Trouble::new(Exit::Output, reason)
-                            .remedy("make room, or choose another place with -o"));
-                    }
+                    Notice::Lost { reason, .. } => return Err(Trouble::new(Exit::Output, reason)),
                     _ => {}
                 }
             }

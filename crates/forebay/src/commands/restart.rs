@@ -4,13 +4,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
+use session::Place;
 
 use crate::cli::AudioArgs;
 use crate::console::{self, Console};
 use crate::daemon::lock::{DaemonLock, Holder, LockError};
 use crate::daemon::start::{self, Started};
+use crate::daemon::{devices, door};
 use crate::terminal;
 use crate::trouble::{Exit, Trouble};
 
@@ -20,8 +23,10 @@ Examples:
   forebay restart --backend jack --stay   with other options
   forebay restart --period 64";
 
-/// How long a daemon may take to end: a fade and its goodbyes.
+/// How long a daemon may take until it serves nobody.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
+/// Daemons of others that come in between are replaced so often.
+const MOST_TRIES: u32 = 3;
 
 /// Arguments of `restart`.
 #[derive(Args, Debug)]
@@ -34,19 +39,9 @@ pub(crate) struct RestartArgs {
 
 /// Ends the old daemon, if there is one, and starts a new one.
 pub(crate) fn run(args: &RestartArgs, audio: &AudioArgs) -> Result<()> {
-    crate::backend::asked(audio)?;
-    let old = end_old()?;
-    let mut asked = audio.for_daemon();
-    if args.stay {
-        asked.push("--stay".to_owned());
-    }
-    let old_args = old.as_ref().map_or(&[][..], |old| &old.args);
-    let ready = match start::start(&merged(old_args, asked))? {
-        Started::Ours(ready) => ready,
-        Started::Another => {
-            return Err(Trouble::new(Exit::Daemon, "another daemon was quicker to start").into());
-        }
-    };
+    // What makes no sense is said while the old one plays on.
+    devices::wanted(audio)?;
+    let (old, ready) = replace(args, audio)?;
     if audio.json {
         let old = old.map(|old| json!({ "pid": old.pid, "version": old.version }));
         return Ok(terminal::print(&json!({ "old": old, "new": ready }).to_string())?);
@@ -60,11 +55,48 @@ pub(crate) fn run(args: &RestartArgs, audio: &AudioArgs) -> Result<()> {
     ))?)
 }
 
-/// Asks the daemon that runs to end and waits until it has. One that does not understand is sent SIGTERM, which
-/// every version takes as the same wish.
-fn end_old() -> Result<Option<Holder>, Trouble> {
-    let lock = console::place()?.lock();
-    let Some(holder) = holder(&lock)? else { return Ok(None) };
+/// The daemon that ran, and what the new one says of itself. A producer that lost its daemon may start one in this very
+/// instant: that one is replaced as well.
+fn replace(args: &RestartArgs, audio: &AudioArgs) -> Result<(Option<Holder>, Value), Trouble> {
+    let place = console::place()?;
+    let mut first = None;
+    let mut tries = 0;
+    loop {
+        let ended = end(&place)?;
+        let old = first.take().or_else(|| ended.clone());
+        let asked = merged(old.as_ref().map_or(&[][..], |old| &old.args), args, audio);
+        let trouble = match start::start(&asked) {
+            Ok(Started::Ours(ready)) => return Ok((old, ready)),
+            Ok(Started::Another(trouble)) => trouble,
+            Err(trouble) => return Err(bring_back(old.as_ref(), &asked, trouble)),
+        };
+        let holder = holder(&place.lock())?;
+        if let Some(stuck) =
+            ended.filter(|ended| holder.as_ref().is_some_and(|holder| holder.pid == ended.pid))
+        {
+            return Err(does_not_end(stuck.pid));
+        }
+        tries += 1;
+        if tries == MOST_TRIES {
+            return Err(trouble);
+        }
+        first = old;
+    }
+}
+
+/// A start that failed is made good: the daemon that ran is started again, so that what played finds one.
+fn bring_back(old: Option<&Holder>, asked: &[String], trouble: Trouble) -> Trouble {
+    let Some(old) = old.filter(|old| old.args != asked) else { return trouble };
+    match start::start(&old.args) {
+        Ok(_) => trouble.and("a daemon runs again, with the options of before"),
+        Err(again) => trouble.and(format!("with the options of before none starts either ({again})")),
+    }
+}
+
+/// Asks the daemon that runs to end, and waits until it serves nobody any more; its successor waits for its lock. One that
+/// does not understand is sent SIGTERM, which every version takes as the same wish.
+fn end(place: &Place) -> Result<Option<Holder>, Trouble> {
+    let Some(holder) = holder(&place.lock())? else { return Ok(None) };
     let asked = Console::connect().and_then(|console| console.ask(&protocol::Shutdown {}));
     if let Err(trouble) = asked {
         terminate(holder.pid).map_err(|error| {
@@ -73,17 +105,18 @@ fn end_old() -> Result<Option<Holder>, Trouble> {
         })?;
     }
     let deadline = Instant::now() + END_TIMEOUT;
-    while self::holder(&lock)?.is_some() {
+    while door::is_served(place.socket()) {
         if Instant::now() > deadline {
-            return Err(Trouble::new(
-                Exit::Daemon,
-                format!("the daemon does not end within {END_TIMEOUT:?}"),
-            )
-            .remedy(format!("end process {} yourself (kill -9 {0}), then restart", holder.pid)));
+            return Err(does_not_end(holder.pid));
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(2));
     }
     Ok(Some(holder))
+}
+
+fn does_not_end(pid: u32) -> Trouble {
+    Trouble::new(Exit::Daemon, format!("the daemon (process {pid}) does not end"))
+        .remedy(format!("end it yourself (kill -9 {pid}), then restart"))
 }
 
 fn holder(lock: &std::path::Path) -> Result<Option<Holder>, Trouble> {
@@ -99,27 +132,50 @@ fn holder(lock: &std::path::Path) -> Result<Option<Holder>, Trouble> {
 
 fn terminate(pid: u32) -> std::io::Result<()> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(std::io::ErrorKind::NotFound)?;
-    Ok(kill_process(pid, Signal::TERM)?)
+    match kill_process(pid, Signal::TERM) {
+        Err(Errno::SRCH) => Ok(()),
+        sent => Ok(sent?),
+    }
 }
 
-/// The old options, except those that are given anew.
-fn merged(old: &[String], asked: Vec<String>) -> Vec<String> {
+/// The old options, except those that are given anew or that they rule out.
+fn merged(old: &[String], args: &RestartArgs, audio: &AudioArgs) -> Vec<String> {
     let flag = |arg: &str| arg.split('=').next().unwrap_or_default().to_owned();
-    let given: Vec<_> = asked.iter().map(|arg| flag(arg)).collect();
-    let mut args: Vec<_> = old.iter().filter(|arg| !given.contains(&flag(arg))).cloned().collect();
-    args.extend(asked);
-    args
+    let mut asked = audio.for_daemon();
+    let mut given: Vec<_> = asked.iter().map(|arg| flag(arg)).collect();
+    if args.stay {
+        asked.push("--stay".to_owned());
+        given.extend(["--stay".to_owned(), "--idle".to_owned()]);
+    }
+    let mut all: Vec<_> = old.iter().filter(|arg| !given.contains(&flag(arg))).cloned().collect();
+    all.extend(asked);
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
 
-    /// What is given anew replaces its like; the rest stays.
+    /// The options of a daemon that had `old` after `forebay restart LINE`; `run` understands them.
+    fn after(old: &[&str], line: &[&str]) -> Vec<String> {
+        let old: Vec<_> = old.iter().map(|arg| (*arg).to_owned()).collect();
+        let cli = Cli::try_parse_from(["forebay", "restart"].iter().chain(line)).unwrap();
+        let Command::Restart(args) = &cli.command else { panic!("{line:?}") };
+        let args = merged(&old, args, &cli.audio);
+        let run = ["forebay", "run"].into_iter().chain(args.iter().map(String::as_str));
+        Cli::try_parse_from(run).unwrap_or_else(|error| panic!("{args:?}: {error}"));
+        args
+    }
+
+    /// What is given anew replaces its like; the rest stays. A daemon that is to stay does not end when idle.
     #[test]
     fn options_are_kept_or_replaced() {
-        let old = ["--backend=jack", "--period=64", "--stay"].map(String::from);
-        let args = merged(&old, vec!["--period=256".into(), "--stay".into()]);
-        assert_eq!(args, ["--backend=jack", "--period=256", "--stay"]);
+        let old = ["--backend=jack", "--period=64", "--idle=60"];
+        assert_eq!(after(&old, &["--period", "256"]), ["--backend=jack", "--idle=60", "--period=256"]);
+        assert_eq!(after(&old, &["--stay"]), ["--backend=jack", "--period=64", "--stay"]);
+        assert_eq!(after(&["--stay"], &["--stay"]), ["--stay"]);
+        assert_eq!(after(&["--stay"], &[]), ["--stay"]);
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::AudioArgs;
 use crate::daemon::lock::{DaemonLock, Holder, LockError};
-use crate::daemon::{Daemon, Patience, log};
+use crate::daemon::{Daemon, Patience, door, log};
 use crate::trouble::{Exit, Trouble};
 use crate::{backend, console, paths, terminal, version};
 
@@ -31,7 +31,7 @@ pub(crate) struct RunArgs {
     /// End after so long without anybody
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, conflicts_with = "stay")]
     idle: Duration,
-    /// Close the device after so long without voices
+    /// Close the device after so long without voices (a file stays open)
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     close_device: Duration,
     /// Started by a command that reads the first line and then goes its way
@@ -52,8 +52,8 @@ pub(crate) fn run(args: &RunArgs, audio: &AudioArgs) -> Result<()> {
         make_private(folder)?;
     }
     place.prepare().map_err(|error| unsafe_place(&error))?;
-    let lock =
-        DaemonLock::take(&place.lock(), &Holder::this(successor_args(args, audio))).map_err(not_locked)?;
+    door::check(place.socket())?;
+    let lock = lock(&place, args, audio)?;
     if let Some(refused) = log::start(&paths::log_file(), !args.background && !audio.json) {
         tracing::warn!("no log file ({}): {refused}", paths::log_file().display());
     }
@@ -83,6 +83,16 @@ fn make_private(folder: &std::path::Path) -> Result<(), Trouble> {
     }
 }
 
+/// The lock, as soon as nobody is on the way in or out. One that a command starts goes before one that a producer starts by
+/// itself: its options are somebody's wish.
+fn lock(place: &session::Place, args: &RunArgs, audio: &AudioArgs) -> Result<DaemonLock, Trouble> {
+    let pause = Duration::from_millis(if args.background { 1 } else { 20 });
+    let who = Holder::this(successor_args(args, audio));
+    let is_served = || door::is_served(place.socket());
+    DaemonLock::take_in_turn(&place.lock(), &who, (pause, producer::start_timeout()), is_served)
+        .map_err(not_locked)
+}
+
 /// The options that `restart` gives to the next daemon.
 fn successor_args(args: &RunArgs, audio: &AudioArgs) -> Vec<String> {
     let mut list = audio.for_daemon();
@@ -97,12 +107,10 @@ fn successor_args(args: &RunArgs, audio: &AudioArgs) -> Vec<String> {
 
 fn not_locked(error: LockError) -> Trouble {
     match error {
-        LockError::Held(holder) => {
-            let what = format!("a daemon runs already (process {}, version {})", holder.pid, holder.version);
-            Trouble::new(Exit::Daemon, what).remedy(
+        LockError::Held(holder) => Trouble::new(Exit::Daemon, format!("a daemon runs already ({holder})"))
+            .remedy(
                 "forebay status shows it; forebay restart puts this version and these options in its place",
-            )
-        }
+            ),
         LockError::Io(path, error) => {
             Trouble::new(Exit::Permission, format!("can't use {}: {error}", path.display()))
                 .remedy("that folder must be yours; FOREBAY_SOCKET names another place")

@@ -68,7 +68,7 @@ fn watch(console: Console, args: &StatusArgs, audio: &AudioArgs) -> Result<()> {
     let interrupt = Interrupt::take()?;
     console.ask(&StatusWatch { interval_ms: args.interval })?;
     let redraw = !audio.json && io::stdout().is_terminal();
-    while !interrupt.is_asked() {
+    while !interrupt.is_asked() && !terminal::is_reader_gone() {
         if let Some(Notification::Status(mut status)) = console.news(Duration::from_millis(100))? {
             if status.more_from.is_some() {
                 *status = whole(&console)?;

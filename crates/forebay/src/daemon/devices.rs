@@ -39,7 +39,10 @@ pub(crate) fn wanted(audio: &AudioArgs) -> Result<(SupervisorConfig, Option<Stri
 }
 
 /// A number stands for a line of `forebay devices`.
-fn numbered(backend: String, device: Option<String>) -> Result<(String, Option<String>), Trouble> {
+///
+/// # Errors
+/// When the list has no such line.
+pub(crate) fn numbered(backend: String, device: Option<String>) -> Result<(String, Option<String>), Trouble> {
     let Some(number) = device.as_deref().and_then(|device| device.parse::<usize>().ok()) else {
         return Ok((backend, device));
     };
@@ -64,8 +67,6 @@ pub(crate) fn list() -> Vec<DeviceInfo> {
             backend: device.backend.to_owned(),
             name: device.name,
             default: device.is_default,
-            channels: None,
-            rate_hz: None,
         })
         .collect()
 }

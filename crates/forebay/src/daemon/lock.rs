@@ -3,10 +3,12 @@
 //! The lock, not the socket file, says whether a daemon lives: it goes with the process however that ends, so
 //! a stale socket can be removed without a race.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -54,6 +56,15 @@ impl Holder {
     }
 }
 
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            0 => f.write_str("a process that does not name itself"),
+            pid => write!(f, "process {pid}, version {}", self.version),
+        }
+    }
+}
+
 /// Why the lock could not be had.
 #[derive(Debug)]
 pub(crate) enum LockError {
@@ -72,37 +83,84 @@ impl DaemonLock {
         let failed = |error: io::Error| LockError::Io(path.to_owned(), error);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        // No symlink: the fallback folder is in /tmp.
-        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
-        let mut file = options.open(path).map_err(failed)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                let mut line = String::new();
-                let _ = file.take(MAX_LINE_BYTES).read_to_string(&mut line);
-                return Err(LockError::Held(Holder::from_line(&line)));
-            }
-            Err(errno) => return Err(failed(errno.into())),
+        let mut file = open(path, &mut options).map_err(failed)?;
+        if !lock(&file, FlockOperation::NonBlockingLockExclusive).map_err(failed)? {
+            return Err(LockError::Held(read_holder(file)));
+        }
+        if !is_ours(&mut file).map_err(failed)? {
+            let foreign = "it is there and no lock of a daemon: it is left as it is";
+            return Err(failed(io::Error::other(foreign)));
         }
         file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
         file.write_all(who.to_line().as_bytes()).map_err(failed)?;
         Ok(Self { _file: file })
     }
 
-    /// Who holds the lock at `path`; `None` when nobody does.
+    /// As [`Self::take`], but waits for a holder that does not serve: it opens its device still, or fades out. Looks every
+    /// `pause`, until `is_served` or for `patience`.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] by a daemon that serves, or that did not come to an end.
+    pub(crate) fn take_in_turn(
+        path: &Path,
+        who: &Holder,
+        (pause, patience): (Duration, Duration),
+        is_served: impl Fn() -> bool,
+    ) -> Result<Self, LockError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match Self::take(path, who) {
+                Err(LockError::Held(_)) if !is_served() && Instant::now() < deadline => {
+                    std::thread::sleep(pause);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Who holds the lock at `path`; `None` when nobody does. Asks by a shared lock and writes nothing: two that ask do not
+    /// see each other, and a daemon that starts in that instant waits for its turn.
     ///
     /// # Errors
     /// When that can't be told.
     pub(crate) fn holder(path: &Path) -> Result<Option<Holder>, LockError> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        match Self::take(path, &Holder::default()) {
-            Ok(_) => Ok(None),
-            Err(LockError::Held(holder)) => Ok(Some(holder)),
-            Err(error) => Err(error),
-        }
+        let failed = |error: io::Error| LockError::Io(path.to_owned(), error);
+        let file = match open(path, OpenOptions::new().read(true)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let is_free = lock(&file, FlockOperation::NonBlockingLockShared).map_err(failed)?;
+        Ok((!is_free).then(|| read_holder(file)))
     }
+}
+
+/// No symlink is followed: the fallback folder is in /tmp.
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32).open(path)
+}
+
+/// False when somebody else has it.
+fn lock(file: &File, operation: FlockOperation) -> io::Result<bool> {
+    match flock(file, operation) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn read_holder(file: File) -> Holder {
+    let mut line = String::new();
+    let _ = file.take(MAX_LINE_BYTES).read_to_string(&mut line);
+    Holder::from_line(&line)
+}
+
+/// Whether the file is empty or holds a line of a daemon. `FOREBAY_SOCKET` may lie beside a file of that name which is
+/// somebody's work.
+fn is_ours(file: &mut File) -> io::Result<bool> {
+    let mut line = Vec::new();
+    file.take(MAX_LINE_BYTES).read_to_end(&mut line)?;
+    Ok(line.is_empty() || serde_json::from_slice::<Value>(&line).is_ok_and(|said| said["pid"].is_u64()))
 }
 
 #[cfg(test)]
@@ -122,6 +180,50 @@ mod tests {
         drop(first);
         assert_eq!(DaemonLock::holder(&path).unwrap(), None);
         DaemonLock::take(&path, &who).unwrap();
+    }
+
+    /// A holder that does not serve yet, or any more, is waited for; one that serves is not.
+    #[test]
+    fn waits_for_who_does_not_serve() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let times = (Duration::ZERO, Duration::from_secs(60));
+        let first = std::cell::Cell::new(Some(DaemonLock::take(&path, &Holder::default()).unwrap()));
+        let looks = std::cell::Cell::new(0);
+        let ends_at_the_third_look = || {
+            looks.set(looks.get() + 1);
+            if looks.get() == 3 {
+                drop(first.take());
+            }
+            false
+        };
+        let second = DaemonLock::take_in_turn(&path, &Holder::default(), times, ends_at_the_third_look);
+        assert_eq!(looks.get(), 3);
+        let third = DaemonLock::take_in_turn(&path, &Holder::default(), times, || true);
+        assert!(second.is_ok() && matches!(third, Err(LockError::Held(_))));
+    }
+
+    /// Asking who holds it neither takes it nor writes: whoever asks at the same time gets the same answer.
+    #[test]
+    fn asking_leaves_no_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        drop(DaemonLock::take(&path, &Holder::this(Vec::new())).unwrap());
+        let before = std::fs::read(&path).unwrap();
+        let asking = File::open(&path).unwrap();
+        assert!(lock(&asking, FlockOperation::NonBlockingLockShared).unwrap());
+        assert_eq!(DaemonLock::holder(&path).unwrap(), None);
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+
+    /// A file of that name that is somebody's work is not written over.
+    #[test]
+    fn a_foreign_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.lock");
+        std::fs::write(&path, "dear diary\n").unwrap();
+        assert!(matches!(DaemonLock::take(&path, &Holder::default()), Err(LockError::Io(..))));
+        assert_eq!(std::fs::read(&path).unwrap(), b"dear diary\n");
     }
 
     /// A lock held by something that writes other words is held all the same.

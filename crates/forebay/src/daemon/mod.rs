@@ -6,6 +6,7 @@
 //! The main thread does what may take long (opening a device); the control thread never waits for it.
 
 pub(crate) mod devices;
+pub(crate) mod door;
 pub(crate) mod ensure;
 mod lifetime;
 pub(crate) mod lock;
@@ -14,8 +15,6 @@ mod ports;
 mod resident;
 pub(crate) mod start;
 
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -133,7 +132,7 @@ impl Daemon {
                 .into());
         }
         forward(notices, news_in.clone())?;
-        let listener = bind(place)?;
+        let listener = door::bind(place.socket())?;
         let settings = Settings {
             lead: audio.lead.map(ensure::lead_setting).unwrap_or_default(),
             socket: place.socket().display().to_string(),
@@ -144,7 +143,9 @@ impl Daemon {
         let (devices, resident) = (Arc::downgrade(&supervisor), Resident::default());
         let hooks = DaemonHooks { news: news_in, devices, resident, began };
         let server = Server::start(listener, engine, settings, Arc::new(hooks))?;
-        let life = DeviceLife::new(patience.device);
+        // A file that is opened again begins anew: what was recorded would be lost.
+        let is_file = supervisor.status().device.is_some_and(|device| device.backend == "file");
+        let life = DeviceLife::new((!is_file).then_some(patience.device));
         Ok(Self { supervisor, server, news, began, life, socket: place.socket().to_owned(), choice })
     }
 
@@ -263,22 +264,6 @@ fn engine_config(audio: &AudioArgs, device: Format) -> Result<EngineConfig, Trou
     let rate = audio.rate.map_or(Ok(device.rate), units::SampleRate::new).map_err(|error| usage(&error))?;
     let channels = audio.channels.map_or(Ok(device.channels), |n| units::ChannelCount::new(n.into()));
     Ok(EngineConfig::new(rate, channels.map_err(|error| usage(&error))?))
-}
-
-/// Binds the socket; one that is left over from a daemon that was killed is in the way (the lock says that none lives).
-fn bind(place: &Place) -> Result<UnixListener, Trouble> {
-    let socket = place.socket();
-    let refused = |error: std::io::Error| {
-        Trouble::new(Exit::Permission, format!("can't serve {}: {error}", socket.display()))
-            .remedy("set FOREBAY_SOCKET to a path in a folder of your own")
-    };
-    match std::fs::remove_file(socket) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(refused(error)),
-        _ => {}
-    }
-    let listener = UnixListener::bind(socket).map_err(refused)?;
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600)).map_err(refused)?;
-    Ok(listener)
 }
 
 /// Puts the device's notices into the queue of the main thread.

@@ -19,8 +19,8 @@ use crate::trouble::{Exit, Trouble};
 pub(crate) enum Started {
     /// Our child serves; what it said of itself.
     Ours(Value),
-    /// Somebody else's daemon was quicker.
-    Another,
+    /// Somebody else's daemon was quicker, in our child's words.
+    Another(Trouble),
 }
 
 /// The program to start: FOREBAY_BIN, else this very program, else `forebay` in PATH.
@@ -49,25 +49,23 @@ pub(crate) fn start(daemon_args: &[String]) -> Result<Started, Trouble> {
     let mut child = Command::new(&program)
         .args(["run", "--background", "--json"])
         .args(daemon_args)
+        // What was asked for is among the arguments; what this process was told may be for another daemon.
+        .env_remove("FOREBAY_BACKEND")
         .stdin(Stdio::null())
         .stdout(says)
         .stderr(errors)
         .process_group(0)
         .spawn()
         .map_err(cannot)?;
-    let answer = first_answer(BufReader::new(said));
-    match answer {
+    match first_answer(BufReader::new(said)) {
         Some(Answer::Ready(ready)) => Ok(Started::Ours(ready)),
-        Some(Answer::Refused { exit, .. }) if exit == Exit::Daemon as u64 => Ok(Started::Another),
-        refused => {
-            // It has ended, or is about to: it said so or closed the pipe.
+        Some(Answer::Refused(trouble)) if trouble.exit() == Exit::Daemon => Ok(Started::Another(trouble)),
+        Some(Answer::Refused(trouble)) => Err(trouble),
+        None => {
+            // It has ended, or is about to: it closed the pipe.
             let status = child.wait().map_or_else(|e| e.to_string(), |status| status.to_string());
-            let log = paths::log_file();
-            let what = match refused {
-                Some(Answer::Refused { message, .. }) => message,
-                _ => format!("the daemon ended without a word ({status})"),
-            };
-            Err(Trouble::new(Exit::Daemon, what).remedy(format!("its log is {}", log.display())))
+            Err(Trouble::new(Exit::Daemon, format!("the daemon ended without a word ({status})"))
+                .remedy(format!("its log is {}", paths::log_file().display())))
         }
     }
 }
@@ -75,18 +73,14 @@ pub(crate) fn start(daemon_args: &[String]) -> Result<Started, Trouble> {
 /// What the child said first that we understand.
 enum Answer {
     Ready(Value),
-    Refused { message: String, exit: u64 },
+    Refused(Trouble),
 }
 
 fn first_answer(said: impl BufRead) -> Option<Answer> {
     said.lines().map_while(Result::ok).find_map(|line| {
         let mut answer: Value = serde_json::from_str(&line).ok()?;
         if let Some(error) = answer.get("error") {
-            let message = match error["remedy"].as_str() {
-                Some(remedy) => format!("{}; {remedy}", error["message"].as_str().unwrap_or_default()),
-                None => error["message"].as_str().unwrap_or_default().to_owned(),
-            };
-            return Some(Answer::Refused { message, exit: error["exit"].as_u64().unwrap_or(1) });
+            return Some(Answer::Refused(Trouble::from_json(error)));
         }
         answer.get_mut("ready").map(|ready| Answer::Ready(ready.take()))
     })
@@ -102,9 +96,8 @@ mod tests {
         let ready = first_answer("warning: x\n{\"ready\":{\"pid\":7}}\n".as_bytes());
         assert!(matches!(ready, Some(Answer::Ready(v)) if v["pid"] == 7));
         let said = "{\"error\":{\"message\":\"no\",\"remedy\":\"do\",\"exit\":5}}\n";
-        assert!(
-            matches!(first_answer(said.as_bytes()), Some(Answer::Refused { message, exit: 5 }) if message == "no; do")
-        );
+        let Some(Answer::Refused(trouble)) = first_answer(said.as_bytes()) else { panic!("no refusal") };
+        assert_eq!((trouble.exit(), trouble.advice()), (Exit::Device, Some("do")));
         assert!(first_answer("chatter\n".as_bytes()).is_none());
     }
 }

@@ -4,6 +4,7 @@ mod backends;
 pub(crate) mod handoff;
 mod machine;
 
+use protocol::DeviceStatus;
 use serde_json::{Value, json};
 
 use crate::backend;
@@ -138,18 +139,24 @@ fn daemon() -> Finding {
 
 /// How the device of a daemon that runs does.
 fn running_device() -> Option<Finding> {
-    const ABOUT: &str = "device";
     let status = Console::connect().ok()?.ask(&protocol::StatusRequest::default()).ok()?;
-    let Some(device) = status.device else { return Some(Finding::good(ABOUT, "the daemon has none open")) };
+    Some(about_device(status.device.as_ref()))
+}
+
+fn about_device(device: Option<&DeviceStatus>) -> Finding {
+    const ABOUT: &str = "device";
+    let Some(device) = device else { return Finding::good(ABOUT, "the daemon has none open") };
     let found = format!(
         "the daemon's {} '{}' is {}, {} xruns",
         device.backend, device.name, device.state, device.xruns
     );
-    Some(match device.state.as_str() {
+    match device.state.as_str() {
         "running" | "closed" if device.xruns_per_hour < 5.0 => Finding::good(ABOUT, found),
-        "running" => Finding::weak(ABOUT, found, "a longer --period, or real-time priority (see below)"),
+        "running" | "closed" => {
+            Finding::weak(ABOUT, found, "a longer --period, or real-time priority (see below)")
+        }
         _ => Finding::fault(ABOUT, found, "see the daemon's log; forebay restart opens the device anew"),
-    })
+    }
 }
 
 /// Whether the backend asked for is one of ours.
@@ -163,6 +170,19 @@ fn asked_backend(audio: &AudioArgs) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A device that is lost is a fault; one that plays, or is closed for want of voices, is at worst weak.
+    #[test]
+    fn devices() {
+        let mark = |state: &str, xruns_per_hour: f64| {
+            about_device(Some(&DeviceStatus { state: state.into(), xruns_per_hour, ..Default::default() }))
+                .mark
+        };
+        assert_eq!([mark("running", 0.0), mark("closed", 4.9)], [Mark::Good; 2]);
+        assert_eq!([mark("running", 5.0), mark("closed", 5.0)], [Mark::Weak; 2]);
+        assert_eq!([mark("lost", 0.0), mark("not moving", 0.0)], [Mark::Fault; 2]);
+        assert_eq!(about_device(None).mark, Mark::Good);
+    }
 
     /// A remedy is on its own line for people and its own field for programs.
     #[test]

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { reach } from '../../../../sdk/js/connection.js';
 import { binary, readWav, startDaemon } from '../../../../sdk/js/testing/daemon.js';
 import { LiveProcess } from '../testing/process.js';
 
@@ -138,6 +139,25 @@ test('what can not begin says why', { skip, timeout: 60000 }, async () => {
     assert.equal(await other.ended, 1);
     await sleep(600);
   });
+});
+
+// A lead that is left to the daemon follows what it measures: a host that was stopped until its voice ran dry is asked
+// for a deeper one, and fills to that.
+test('an automatic lead follows the stalls', { skip, timeout: 60000 }, async () => {
+  await played(SINE, async (live, save, { daemon }) => {
+    await live.next('edited');
+    const full = (status) => status.event === 'status' && status.lead_ms > 0.9 * status.target_lead_ms;
+    assert.equal(Math.round((await live.next(full)).target_lead_ms), 680);
+    live.child.kill('SIGSTOP');
+    const console = await reach(daemon.socket, { start: false });
+    const voice = async () => (await console.call('status')).producers[0].voices[0];
+    while ((await voice()).state !== 'starved') await sleep(10);
+    live.child.kill('SIGCONT');
+    const deeper = await live.next((status) => full(status) && status.target_lead_ms > 700);
+    assert.ok(deeper.target_lead_ms <= 1000);
+    assert.equal(Math.round((await voice()).target_lead_ms), Math.round(deeper.target_lead_ms));
+    console.close();
+  }, { lead: 'auto' });
 });
 
 // A daemon that ends takes the host with it, told as such, so that the host's parent can start it again.
