@@ -5,7 +5,9 @@ use crate::backend::MAX_PERIOD_FRAMES;
 use crate::render::{Block, Claim, Format, Render};
 use crate::stats::Counters;
 use crate::sync::Ordering::Relaxed;
+use dsp::limiter::hold_below;
 use dsp::resample::{Quality, Resampler};
+use dsp::room::touched;
 use dsp::route::Route;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,6 +26,9 @@ pub(crate) enum Timing {
     Free,
 }
 
+/// Stack of a rendering thread that is kept resident, in bytes.
+pub(crate) const STACK_BYTES: usize = 256 << 10;
+
 /// Sound that begins in the middle of a piece (a device taken back) is faded in over this time.
 const FADE_IN: Duration = Duration::from_millis(5);
 
@@ -41,6 +46,8 @@ pub(crate) struct Pump {
     /// Frames of fade-in still to come, of how many.
     fade: (usize, usize),
     locked: Vec<(rt::Part, rt::Touch)>,
+    /// Whether the stack of a thread that is not ours was seen to.
+    stack_kept: bool,
 }
 
 /// Turns what the engine renders into what the device takes.
@@ -48,7 +55,7 @@ struct Fitter {
     route: Option<Route>,
     resampler: Option<Resampler>,
     /// One chunk in engine channels at the device's rate, where the channels differ.
-    chunk: Vec<f32>,
+    chunk: Box<[f32]>,
 }
 
 impl Pump {
@@ -68,14 +75,21 @@ impl Pump {
             seated: false,
             fade: (0, 1),
             locked: Vec::new(),
+            stack_kept: false,
         }
     }
 
-    /// Asks for its memory to stay resident, after the thread's stack. Call it on the thread that will pump, before the
-    /// first cycle. `[control]`
+    /// Asks for its memory to stay resident, before the first cycle. `[control]`
     pub(crate) fn settle(&mut self) {
-        let parts = [rt::Part::of(&*self.counters), rt::Part::of(self.fitter.chunk.as_slice())];
+        let parts = [rt::Part::of(&*self.counters), rt::Part::of(&*self.fitter.chunk)];
         self.locked = parts.into_iter().map(|part| (part, rt::keep_resident(part))).collect();
+    }
+
+    /// Keeps the calling thread's stack resident, once: for threads that nothing but their callback lets us reach.
+    pub(crate) fn keep_stack(&mut self) {
+        if !std::mem::replace(&mut self.stack_kept, true) {
+            rt::keep_stack_resident(STACK_BYTES);
+        }
     }
 
     /// Frames that the resampler delays, at the device's rate.
@@ -119,6 +133,9 @@ impl Pump {
                 }
                 let in_the_middle = renderer.frame().0 > 0;
                 fitter.fill(renderer, out, load);
+                if fitter.reaches_higher() {
+                    hold_below(out, renderer.ceiling());
+                }
                 Some(in_the_middle)
             })
         }));
@@ -211,9 +228,14 @@ impl Fitter {
             (engine.channels != device.channels).then(|| Route::new(engine.channels, device.channels));
         let resampler = (engine.rate != device.rate)
             .then(|| Resampler::new(engine.rate, device.rate, engine.channels, Quality::Fine));
-        let chunk =
-            if route.is_some() { vec![0.0; MAX_PERIOD_FRAMES * engine.channels.get()] } else { Vec::new() };
-        Self { route, resampler, chunk }
+        let chunk_frames = if route.is_some() { MAX_PERIOD_FRAMES } else { 0 };
+        Self { route, resampler, chunk: touched(chunk_frames * engine.channels.get()) }
+    }
+
+    /// Whether what it makes of samples below a ceiling may lie above it: folded channels add up, and between two samples a
+    /// wave may swing higher than both.
+    fn reaches_higher(&self) -> bool {
+        self.route.is_some() || self.resampler.is_some()
     }
 
     fn fill(&mut self, renderer: &mut dyn Render, out: &mut [f32], load: f32) {

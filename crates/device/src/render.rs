@@ -18,6 +18,10 @@ pub trait Render: Send {
     fn channels(&self) -> ChannelCount;
     /// The frame that the next block begins with. `[rt]`
     fn frame(&self) -> FramePos;
+    /// The sample value that nothing it renders passes; at most 1.0. `[rt]`
+    fn ceiling(&self) -> f32 {
+        1.0
+    }
     /// Whether `frames` frames are not all there yet: a render that is bound to no clock asks again a little later. `[rt]`
     fn awaits(&self, _frames: usize) -> bool {
         false
@@ -39,6 +43,10 @@ impl Render for engine::Renderer {
 
     fn frame(&self) -> FramePos {
         Self::frame(self)
+    }
+
+    fn ceiling(&self) -> f32 {
+        Self::ceiling(self)
     }
 
     fn awaits(&self, frames: usize) -> bool {
@@ -144,11 +152,6 @@ impl Claim {
     pub fn with<R>(&self, work: impl FnOnce(&mut dyn Render) -> R) -> Result<R, NoSeat> {
         let mut sitting = self.shared.seat.take(self.token)?;
         sitting.with(|renderer| work(&mut **renderer)).ok_or(NoSeat::Empty)
-    }
-
-    /// Whether it is this device's turn. `[any]`
-    pub fn is_assigned(&self) -> bool {
-        self.shared.seat.look().token == self.token
     }
 
     /// Format of who sits there. `[control]`

@@ -76,6 +76,8 @@ pub enum Notice {
         device: String,
         /// Why.
         reason: String,
+        /// Whether it is taken back when it returns. (A file is not.)
+        comes_back: bool,
     },
     /// It plays again.
     Back {
@@ -109,11 +111,9 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Chosen(choice) => write!(f, "playing on {choice}"),
-            Self::Lost { backend, device, reason } => {
-                write!(
-                    f,
-                    "{backend} ({device}) is gone: {reason}; time goes on, it is taken back when it returns"
-                )
+            Self::Lost { backend, device, reason, comes_back } => {
+                let then = if *comes_back { "it is taken back when it returns" } else { "nothing is heard" };
+                write!(f, "{backend} ({device}) is gone: {reason}; time goes on, {then}")
             }
             Self::Back { backend, device } => write!(f, "{backend} ({device}) is back"),
             Self::NotMoving { backend, device } => write!(
