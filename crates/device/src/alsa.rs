@@ -44,6 +44,7 @@ impl Backend for Alsa {
     }
 
     fn devices(&self) -> Result<Vec<DeviceInfo>, OpenError> {
+        keep_quiet();
         let host = cpal::default_host();
         let default = host.default_output_device().and_then(|it| it.id().ok());
         let list = host.output_devices().map_err(|error| failed(&error))?;
@@ -57,6 +58,7 @@ impl Backend for Alsa {
     }
 
     fn open(&self, want: &Want, claim: Claim, poke: Poke) -> Result<Box<dyn Running>, OpenError> {
+        keep_quiet();
         period_frames(want, format::PERIOD_FRAMES)?;
         let device = find(want.device.as_deref())?;
         let name = device.id().map(|id| id.id().to_string()).unwrap_or_default();
@@ -88,6 +90,14 @@ impl Backend for Alsa {
         };
         Ok(Box::new(RunningAlsa { stream, info, counters, gone: plan.gone, priority: Priority::new(want) }))
     }
+}
+
+/// Keeps ALSA's library from writing to stderr on this thread: it does so at length each time that a card is not there, and
+/// what matters comes back as an error.
+fn keep_quiet() {
+    #[cfg(target_os = "linux")]
+    // Without memory for it the library is as loud as ever.
+    drop(::alsa::Output::local_error_handler());
 }
 
 /// What is to be opened, but for the period.

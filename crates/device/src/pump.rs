@@ -271,3 +271,91 @@ fn in_blocks(renderer: &mut dyn Render, out: &mut [f32], load: f32) {
         renderer.render(Block { out, load, faults: Some(rt::minor_faults) });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::RendererSeat;
+    use units::{ChannelCount, FramePos, SampleRate};
+
+    /// A square wave at its ceiling on every channel: the worst that a limiter lets out.
+    struct Square {
+        format: Format,
+        frame: u64,
+    }
+
+    const CEILING: f32 = 0.966;
+
+    impl Render for Square {
+        fn render(&mut self, block: Block<'_>) {
+            for frame in block.out.chunks_mut(self.format.channels.get()) {
+                frame.fill(if (self.frame / 17).is_multiple_of(2) { CEILING } else { -CEILING });
+                self.frame += 1;
+            }
+        }
+
+        fn rate(&self) -> SampleRate {
+            self.format.rate
+        }
+
+        fn channels(&self) -> ChannelCount {
+            self.format.channels
+        }
+
+        fn frame(&self) -> FramePos {
+            FramePos(self.frame)
+        }
+
+        fn ceiling(&self) -> f32 {
+            CEILING
+        }
+    }
+
+    fn format(hz: u32, channels: usize) -> Format {
+        Format { rate: SampleRate::new(hz).unwrap(), channels: ChannelCount::new(channels).unwrap() }
+    }
+
+    /// A pump whose Renderer is seated, and the seat.
+    fn pump(engine: Format, device: Format) -> (Pump, RendererSeat) {
+        let seat = RendererSeat::new();
+        seat.replace(Some(Box::new(Square { format: engine, frame: 0 })), Duration::ZERO).unwrap();
+        let claim = seat.claim();
+        seat.assign(&claim);
+        let mut pump = Pump::new(claim, device, Arc::default());
+        pump.settle();
+        (pump, seat)
+    }
+
+    /// Nothing passes the Renderer's ceiling behind the resampler and the folding of channels, which both swing above it.
+    #[test]
+    fn the_ceiling_holds_behind_the_fitter() {
+        let engines = [format(44_100, 2), format(48_000, 6), format(96_000, 8)];
+        for (engine, device) in engines.into_iter().flat_map(|engine| [(engine, 2), (engine, 1)]) {
+            let (mut pump, _seat) = pump(engine, format(48_000, device));
+            let mut out = vec![0.0; 9600 * device];
+            for _ in 0..4 {
+                pump.cycle(&mut out, Timing::Free);
+                assert!(out.iter().all(|x| x.abs() <= CEILING), "{engine:?} on {device} channels");
+            }
+            assert!(out.iter().any(|x| x.abs() == CEILING), "{engine:?}: it reaches it");
+        }
+    }
+
+    /// From its first cycle on a pump meets no page that is not there, whatever it has to fit and however long the period is.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_first_cycle_faults_no_page() {
+        let (engine, device) = (format(44_100, 8), format(48_000, 2));
+        let mut out = dsp::room::touched(MAX_PERIOD_FRAMES * 2);
+        // Kept: its memory must not serve the second one. It brings in the code, too.
+        let (mut first, _seat) = pump(engine, device);
+        first.keep_stack();
+        first.cycle(&mut out, Timing::Free);
+        let (mut pump, _seat) = pump(engine, device);
+        for frames in [64, 1024, MAX_PERIOD_FRAMES] {
+            let before = rt::minor_faults();
+            pump.cycle(&mut out[..frames * 2], Timing::Free);
+            assert_eq!(rt::minor_faults(), before, "{frames} frames");
+        }
+    }
+}

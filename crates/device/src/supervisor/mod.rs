@@ -89,7 +89,7 @@ impl Supervisor {
         let mut work = Work::new(seat.clone(), poke, tell, Arc::clone(&status), selection, no_realtime);
         work.open_first()?;
         let thread = std::thread::Builder::new()
-            .name("forebay-devices".into())
+            .name("forebay-supervisor".into())
             .spawn(move || work.run(&asked))
             .map_err(|error| OpenError::Failed { backend: "supervisor", detail: error.to_string() })?;
         Ok((Self { seat, ask, status, thread: Some(thread) }, notices))
