@@ -10,6 +10,7 @@ use crate::priority::Priority;
 use crate::pump::{Pump, Timing};
 use crate::render::{Claim, Format};
 use crate::stats::Counters;
+use dsp::room::touched;
 use media::{WavWriter, WriteError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -118,7 +119,7 @@ impl Work {
     fn run(mut self) -> Result<(), WriteError> {
         settle(&mut self.pump, &self.priority);
         let channels = self.format.channels.get();
-        let mut out = vec![0.0; self.period * channels];
+        let mut out = touched(self.period * channels);
         let mut pace = self.file.real_time.then(|| Pace::new(self.format.rate));
         let mut left = self.file.frames.unwrap_or(u64::MAX);
         while left > 0 && !self.stop.load(Ordering::Relaxed) {

@@ -9,6 +9,7 @@ use crate::priority::Priority;
 use crate::pump::Pump;
 use crate::render::{Claim, Format};
 use crate::stats::Counters;
+use dsp::room::touched;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -62,7 +63,7 @@ impl Backend for Null {
             let (counters, priority, stop) = (Arc::clone(&counters), priority.clone(), Arc::clone(&stop));
             std::thread::Builder::new().name("forebay-null".into()).spawn(move || {
                 settle(&mut pump, &priority);
-                let mut out = vec![0.0; period * format.channels.get()];
+                let mut out = touched(period * format.channels.get());
                 let mut pace = Pace::new(format.rate);
                 while !stop.load(Ordering::Relaxed) {
                     let timing = pace.wait(period, &counters);

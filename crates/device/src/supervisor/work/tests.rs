@@ -267,9 +267,11 @@ fn a_hung_opening_holds_up_nobody_else() {
     stage.pass(100 * MS);
     let hang = jack.hang_opening();
     jack.set_present(true);
+    let tried = jack.openings() + 1;
+    stage.pass_beside_a_hang(SECOND);
+    stage.wait_until("the call that hangs", |_| jack.openings() == tried);
     stage.pass_beside_a_hang(31 * SECOND);
     assert_eq!(stage.clock(), Clock::Null);
-    let tried = jack.openings();
     alsa.set_present(true);
     stage.now_ns += 3 * SECOND;
     stage.wait_until("the other device", |it| it.playing() == Some("alsa"));
