@@ -1,27 +1,29 @@
 //! The system's own sound layer through cpal: ALSA on Linux, CoreAudio and WASAPI elsewhere.
 
+mod callback;
+mod format;
+
 use crate::backend::{
-    Backend, CloseError, DeviceInfo, Health, LatencyParts, MAX_PERIOD_FRAMES, OpenError, Poke, RunInfo,
-    Running, Want, period_frames,
+    Backend, CloseError, DeviceInfo, Health, LatencyParts, OpenError, Poke, RunInfo, Running, Want,
+    period_frames,
 };
-use crate::pump::{Pump, Timing};
+use crate::priority::Priority;
+use crate::pump::Pump;
 use crate::render::{Claim, Format};
 use crate::stats::Counters;
 use crate::sync::Ordering::Relaxed;
+use callback::Callback;
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
-use cpal::{BufferSize, Data, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use cpal::{BufferSize, ErrorKind, SampleFormat, StreamConfig};
+use format::Offer;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use units::{ChannelCount, Frames, SampleRate};
 
 /// Its name as a backend.
 const NAME: &str = if cfg!(target_os = "linux") { "alsa" } else { "system" };
-/// Frames per callback where none are wanted: ALSA plugins would else take half a second.
-const PERIOD_FRAMES: usize = 512;
-/// A device that is this far ahead of real time (or four periods) is no hardware: it is held back.
-const MOST_AHEAD: Duration = Duration::from_millis(500);
-/// How long building a stream may take.
-const BUILD_PATIENCE: Duration = Duration::from_secs(3);
+/// How long cpal waits for the device: on ALSA to want frames, before it looks whether it is still there; elsewhere to be
+/// built.
+const DEVICE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,8 +35,7 @@ struct RunningAlsa {
     info: RunInfo,
     counters: Arc<Counters>,
     gone: Arc<Mutex<Option<String>>>,
-    realtime: bool,
-    asked: OnceLock<Result<rt::Promotion, rt::Refused>>,
+    priority: Priority,
 }
 
 impl Backend for Alsa {
@@ -43,6 +44,7 @@ impl Backend for Alsa {
     }
 
     fn devices(&self) -> Result<Vec<DeviceInfo>, OpenError> {
+        keep_quiet();
         let host = cpal::default_host();
         let default = host.default_output_device().and_then(|it| it.id().ok());
         let list = host.output_devices().map_err(|error| failed(&error))?;
@@ -56,54 +58,98 @@ impl Backend for Alsa {
     }
 
     fn open(&self, want: &Want, claim: Claim, poke: Poke) -> Result<Box<dyn Running>, OpenError> {
-        let period = period_frames(want, PERIOD_FRAMES)?;
+        keep_quiet();
+        period_frames(want, format::PERIOD_FRAMES)?;
         let device = find(want.device.as_deref())?;
         let name = device.id().map(|id| id.id().to_string()).unwrap_or_default();
-        let offered =
-            device.default_output_config().map_err(|error| open_error(&error, &name, "any format"))?;
-        let format = wanted(want, &claim, &offered, &device, &name)?;
-        let config = StreamConfig {
-            channels: format.channels.get() as u16,
-            sample_rate: format.rate.hz(),
-            buffer_size: BufferSize::Fixed(period as u32),
-        };
-        let counters = Arc::new(Counters::default());
-        let mut pump = Pump::new(claim, format, Arc::clone(&counters));
-        pump.settle();
-        let resampler_frames = pump.resampler_frames();
+        let offer = Offer::of(&device).map_err(|error| open_error(&error, &name, "any format"))?;
+        let format = offer.format(want, claim.format()).map_err(|what| OpenError::Unsupported {
+            backend: NAME,
+            device: name.clone(),
+            what,
+        })?;
         let gone = Arc::new(Mutex::new(None));
-        let mut callback = Callback {
-            pump,
-            channels: format.channels.get(),
-            frames: vec![0.0; MAX_PERIOD_FRAMES * format.channels.get()],
-            governor: Governor::new(format.rate, period),
-        };
-        let stream = device
-            .build_output_stream_raw(
-                config,
-                sample_format(&device, &offered, format),
-                move |out, _| callback.cycle(out),
-                on_error(Arc::clone(&counters), Arc::clone(&gone), poke),
-                Some(BUILD_PATIENCE),
-            )
-            .map_err(|error| open_error(&error, &name, &format!("{config:?}")))?;
+        let plan = Plan { device, format, sample_format: offer.sample_format(format), gone, poke };
+        let (stream, counters, resampler_frames) =
+            first_supported(offer.periods(want.period_frames, format), |size| plan.stream(size, &claim))
+                .map_err(|error| open_error(&error, &name, &offer.asked(want, format)))?;
         stream.play().map_err(|error| open_error(&error, &name, "to play"))?;
+        let period = stream.buffer_size().unwrap_or(format::PERIOD_FRAMES as u32);
         let info = RunInfo {
             backend: NAME,
             device: name,
             format,
-            period_frames: period as u32,
+            period_frames: period,
             latency: LatencyParts {
-                period_frames: period as u32,
+                period_frames: period,
                 // Double buffering: one period is played while the next is asked for.
-                device_frames: period as u32,
+                device_frames: period,
                 resampler_frames,
             },
-            remark: None,
+            remark: format::remark(want, format),
         };
-        let realtime = !want.no_realtime;
-        Ok(Box::new(RunningAlsa { stream, info, counters, gone, realtime, asked: OnceLock::new() }))
+        Ok(Box::new(RunningAlsa { stream, info, counters, gone: plan.gone, priority: Priority::new(want) }))
     }
+}
+
+/// Keeps ALSA's library from writing to stderr on this thread: it does so at length each time that a card is not there, and
+/// what matters comes back as an error.
+fn keep_quiet() {
+    #[cfg(target_os = "linux")]
+    // Without memory for it the library is as loud as ever.
+    drop(::alsa::Output::local_error_handler());
+}
+
+/// What is to be opened, but for the period.
+struct Plan {
+    device: cpal::Device,
+    format: Format,
+    sample_format: SampleFormat,
+    gone: Arc<Mutex<Option<String>>>,
+    poke: Poke,
+}
+
+impl Plan {
+    /// A stream with this period, its counters, and the frames that its resampler delays.
+    fn stream(
+        &self,
+        buffer_size: BufferSize,
+        claim: &Claim,
+    ) -> Result<(cpal::Stream, Arc<Counters>, u32), cpal::Error> {
+        let channels = self.format.channels.get();
+        let config =
+            StreamConfig { channels: channels as u16, sample_rate: self.format.rate.hz(), buffer_size };
+        let counters = Arc::new(Counters::default());
+        let mut pump = Pump::new(claim.clone(), self.format, Arc::clone(&counters));
+        pump.settle();
+        let resampler_frames = pump.resampler_frames();
+        let mut callback = Callback::new(pump, self.format);
+        let stream = self.device.build_output_stream_raw(
+            config,
+            self.sample_format,
+            move |out, _| callback.cycle(out),
+            on_error(Arc::clone(&counters), Arc::clone(&self.gone), self.poke.clone()),
+            Some(DEVICE_PATIENCE),
+        )?;
+        Ok((stream, counters, resampler_frames))
+    }
+}
+
+/// The first period that the device takes.
+fn first_supported<T>(
+    sizes: Vec<BufferSize>,
+    open: impl Fn(BufferSize) -> Result<T, cpal::Error>,
+) -> Result<T, cpal::Error> {
+    let mut refusal = None;
+    for size in sizes {
+        match open(size) {
+            Err(error) if error.kind() == ErrorKind::UnsupportedConfig => {
+                refusal.get_or_insert(error);
+            }
+            opened => return opened,
+        }
+    }
+    Err(refusal.unwrap_or_else(|| ErrorKind::UnsupportedConfig.into()))
 }
 
 fn find(wanted: Option<&str>) -> Result<cpal::Device, OpenError> {
@@ -125,64 +171,6 @@ fn find(wanted: Option<&str>) -> Result<cpal::Device, OpenError> {
     }
     let found = devices.iter().filter_map(|it| it.id().ok()).map(|id| id.id().to_string()).collect();
     Err(OpenError::NoSuchDevice { backend: NAME, wanted: wanted.into(), found })
-}
-
-/// The format to open: as wanted; else the Renderer's where the device can, so that nothing needs converting; else as the
-/// device offers.
-fn wanted(
-    want: &Want,
-    claim: &Claim,
-    offered: &cpal::SupportedStreamConfig,
-    device: &cpal::Device,
-    name: &str,
-) -> Result<Format, OpenError> {
-    let engine = claim.format();
-    let ranges: Vec<_> = device.supported_output_configs().map(Iterator::collect).unwrap_or_default();
-    let can = |channels: u16, hz: u32| {
-        ranges.iter().any(|range: &cpal::SupportedStreamConfigRange| {
-            range.channels() == channels && (range.min_sample_rate()..=range.max_sample_rate()).contains(&hz)
-        })
-    };
-    let channels = match (want.channels, engine) {
-        (Some(channels), _) => channels.get() as u16,
-        (None, Some(engine)) if can(engine.channels.get() as u16, offered.sample_rate()) => {
-            engine.channels.get() as u16
-        }
-        _ if can(2, offered.sample_rate()) => 2,
-        _ => offered.channels(),
-    };
-    let hz = match (want.rate, engine) {
-        (Some(rate), _) => rate.hz(),
-        (None, Some(engine)) if can(channels, engine.rate.hz()) => engine.rate.hz(),
-        _ if can(channels, SampleRate::DEFAULT.hz()) => SampleRate::DEFAULT.hz(),
-        _ => offered.sample_rate(),
-    };
-    let unsupported = |what: String| OpenError::Unsupported { backend: NAME, device: name.into(), what };
-    if !ranges.is_empty() && !can(channels, hz) {
-        return Err(unsupported(format!("{channels} channels at {hz} Hz")));
-    }
-    Ok(Format {
-        rate: SampleRate::new(hz).map_err(|error| unsupported(error.to_string()))?,
-        channels: ChannelCount::new(usize::from(channels)).map_err(|error| unsupported(error.to_string()))?,
-    })
-}
-
-/// The most exact format of samples that the device takes.
-fn sample_format(
-    device: &cpal::Device,
-    offered: &cpal::SupportedStreamConfig,
-    format: Format,
-) -> SampleFormat {
-    const BEST_FIRST: [SampleFormat; 5] =
-        [SampleFormat::F32, SampleFormat::F64, SampleFormat::I32, SampleFormat::I24, SampleFormat::I16];
-    let ranges: Vec<_> = device.supported_output_configs().map(Iterator::collect).unwrap_or_default();
-    let fits = |range: &cpal::SupportedStreamConfigRange, wanted: SampleFormat| {
-        range.sample_format() == wanted && usize::from(range.channels()) == format.channels.get()
-    };
-    BEST_FIRST
-        .into_iter()
-        .find(|wanted| ranges.iter().any(|range| fits(range, *wanted)))
-        .unwrap_or(offered.sample_format())
 }
 
 fn failed(error: &cpal::Error) -> OpenError {
@@ -222,79 +210,6 @@ fn on_error(
     }
 }
 
-/// What cpal's thread owns.
-struct Callback {
-    pump: Pump,
-    channels: usize,
-    /// Interleaved frames, where the device takes no f32.
-    frames: Vec<f32>,
-    governor: Governor,
-}
-
-impl Callback {
-    /// One callback. `[rt]`
-    fn cycle(&mut self, out: &mut Data) {
-        self.governor.hold_back(out.len() / self.channels);
-        match out.sample_format() {
-            SampleFormat::F32 => {
-                if let Some(out) = out.as_slice_mut::<f32>() {
-                    self.pump.cycle(out, Timing::Interval);
-                }
-            }
-            SampleFormat::F64 => self.convert::<f64>(out),
-            SampleFormat::I32 => self.convert::<i32>(out),
-            SampleFormat::I24 => self.convert::<cpal::I24>(out),
-            SampleFormat::I16 => self.convert::<i16>(out),
-            SampleFormat::U8 => self.convert::<u8>(out),
-            SampleFormat::U16 => self.convert::<u16>(out),
-            // Formats that no device of today has as its only one stay as cpal prepared them: silent.
-            _ => {}
-        }
-    }
-
-    fn convert<T: SizedSample + FromSample<f32>>(&mut self, out: &mut Data) {
-        let Some(out) = out.as_slice_mut::<T>() else { return };
-        for part in out.chunks_mut(self.frames.len()) {
-            let frames = &mut self.frames[..part.len()];
-            self.pump.cycle(frames, Timing::Interval);
-            for (sample, frame) in part.iter_mut().zip(frames) {
-                *sample = T::from_sample_(*frame);
-            }
-        }
-    }
-}
-
-/// Keeps devices at real time that have no clock of their own (ALSA's `null` and `file` plugins would take 68,000 periods a
-/// second). Hardware is never ahead by more than it holds, and so is never held.
-struct Governor {
-    rate: SampleRate,
-    start_ns: u64,
-    frames: u64,
-    most_ahead_ns: u64,
-}
-
-impl Governor {
-    fn new(rate: SampleRate, period: usize) -> Self {
-        let four = rate.duration(Frames(4 * period as u64));
-        Self { rate, start_ns: 0, frames: 0, most_ahead_ns: four.max(MOST_AHEAD).as_nanos() as u64 }
-    }
-
-    fn hold_back(&mut self, frames: usize) {
-        let now_ns = rt::monotonic_ns();
-        if self.start_ns == 0 {
-            self.start_ns = now_ns;
-        }
-        let due_ns = self.start_ns + self.rate.duration(Frames(self.frames)).as_nanos() as u64;
-        self.frames += frames as u64;
-        if due_ns > now_ns + self.most_ahead_ns {
-            rt::sleep_until_ns(due_ns - self.most_ahead_ns);
-        } else if now_ns > due_ns + self.most_ahead_ns {
-            // It stood still for a while: the account starts anew.
-            self.start_ns += now_ns - due_ns;
-        }
-    }
-}
-
 impl Running for RunningAlsa {
     fn info(&self) -> RunInfo {
         let period = self.counters.period_frames.load(Relaxed).max(1);
@@ -318,17 +233,41 @@ impl Running for RunningAlsa {
     }
 
     fn promotion(&self) -> Option<Result<rt::Promotion, rt::Refused>> {
-        let thread = self.counters.thread.load(Relaxed);
-        if thread == 0 || !self.realtime {
-            return None;
-        }
-        let thread = rt::ThreadId::from_raw(thread as i32);
-        Some(self.asked.get_or_init(|| rt::promote_thread(thread, rt::Want::AUDIO)).clone())
+        self.priority.ask_when_known(&self.counters)
     }
 
     fn close(self: Box<Self>) -> Result<(), CloseError> {
         // A pause drops what is buffered at once; refused, the drop does the same a little later.
         let _ = self.stream.pause();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    /// A period that the device can't do is no refusal while another may serve; any other refusal is.
+    #[test]
+    fn periods_are_tried() {
+        let sizes = vec![BufferSize::Fixed(512), BufferSize::Fixed(1024), BufferSize::Default];
+        let tried = RefCell::new(Vec::new());
+        let open = |answers: &'static [ErrorKind]| {
+            tried.borrow_mut().clear();
+            first_supported(sizes.clone(), |size| {
+                tried.borrow_mut().push(size);
+                answers.get(tried.borrow().len() - 1).map_or(Ok(()), |kind| Err((*kind).into()))
+            })
+        };
+        assert!(open(&[]).is_ok() && tried.borrow().len() == 1);
+        assert!(open(&[ErrorKind::UnsupportedConfig; 2]).is_ok());
+        assert_eq!(tried.borrow()[2], BufferSize::Default);
+        assert_eq!(
+            open(&[ErrorKind::UnsupportedConfig; 3]).unwrap_err().kind(),
+            ErrorKind::UnsupportedConfig
+        );
+        assert_eq!(open(&[ErrorKind::DeviceBusy]).unwrap_err().kind(), ErrorKind::DeviceBusy);
+        assert_eq!(tried.borrow().len(), 1);
     }
 }

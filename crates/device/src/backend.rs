@@ -153,7 +153,7 @@ pub struct VoicePort {
     pub tap: BroadcastReader,
 }
 
-/// An opened device. Dropping it closes it.
+/// An opened device. Dropping it closes it. No method but `close` waits for anybody.
 pub trait Running: Send {
     /// What it is. `[control]`
     fn info(&self) -> RunInfo;
@@ -161,7 +161,7 @@ pub trait Running: Send {
     fn health(&mut self) -> Health;
     /// Its counters. `[control]`
     fn counters(&self) -> &Arc<Counters>;
-    /// How its thread came to its priority, once known; `None` = not asked yet. `[control]`
+    /// How its thread came to its priority, once known. Asks for it, where the thread is known only by now. `[control]`
     fn promotion(&self) -> Option<Result<rt::Promotion, rt::Refused>> {
         None
     }
@@ -170,13 +170,9 @@ pub trait Running: Send {
     fn is_paced(&self) -> bool {
         true
     }
-    /// Gives a voice ports of its own (JACK with [`JackPorts::Voice`]; others have none). `[control]`
-    ///
-    /// # Errors
-    /// The server's refusal; the voice plays on main as before.
-    fn add_voice_port(&mut self, _port: VoicePort) -> Result<(), OpenError> {
-        Ok(())
-    }
+    /// Gives a voice ports of its own, as soon as the server does (JACK with [`JackPorts::Voice`]; others have none). Refused,
+    /// the voice plays on main as before, and the poke tells why. `[control]`
+    fn add_voice_port(&mut self, _port: VoicePort) {}
     /// Takes them away. `[control]`
     fn remove_voice_port(&mut self, _key: u64) {}
     /// Closes it and says how that went; a file is complete only now. `[control]`, may take long with a dead server.
@@ -186,7 +182,7 @@ pub trait Running: Send {
     fn close(self: Box<Self>) -> Result<(), CloseError>;
 }
 
-/// Wakes the supervisor from a notification, instead of letting it find out.
+/// Wakes the supervisor, or tells it something, instead of letting it find out.
 #[derive(Clone, Debug)]
 pub struct Poke(Option<Sender<Ask>>);
 
@@ -207,12 +203,24 @@ impl Poke {
             let _ = sender.send(Ask::Look);
         }
     }
+
+    /// Tells something that the user should know once. `[control]`
+    pub(crate) fn remark(&self, remark: String) {
+        if let Some(sender) = &self.0 {
+            // As above.
+            let _ = sender.send(Ask::Remark(remark));
+        }
+    }
 }
 
 /// A kind of device.
 pub trait Backend: Send + Sync {
     /// Its name, as `--backend` takes it.
     fn name(&self) -> &'static str;
+    /// What its calls go through. One that hangs there holds up all others that do, so these wait for it, and no others.
+    fn way(&self) -> &'static str {
+        self.name()
+    }
     /// What it could open now. `[control]`
     ///
     /// # Errors
@@ -319,6 +327,14 @@ pub enum CloseError {
     /// The file is not complete.
     #[error(transparent)]
     File(#[from] media::WriteError),
+    /// It did not answer: what it recorded last may be missing.
+    #[error("the {backend} device did not close within {seconds} s: its end may be missing")]
+    NoAnswer {
+        /// The backend.
+        backend: &'static str,
+        /// How long was waited.
+        seconds: u64,
+    },
     /// A thread of the device panicked; the backend's name.
     #[error("the thread of the {0} device panicked: what it rendered last is lost")]
     Panicked(&'static str),

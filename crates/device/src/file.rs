@@ -1,14 +1,16 @@
 //! The file backend: a WAV file as the device, paced like a card or as fast as producers deliver.
 
 use crate::backend::{
-    Backend, CloseError, DeviceInfo, FileWant, Health, LatencyParts, OpenError, Poke, RunInfo, Running, Want,
-    period_frames,
+    Backend, CloseError, DeviceInfo, FileWant, Gate, Health, LatencyParts, OpenError, Poke, RunInfo, Running,
+    Want, period_frames,
 };
 use crate::null::wanted_format;
-use crate::paced::{Asked, Pace, Stop, settle};
+use crate::paced::{Pace, Stop, settle};
+use crate::priority::Priority;
 use crate::pump::{Pump, Timing};
 use crate::render::{Claim, Format};
 use crate::stats::Counters;
+use dsp::room::touched;
 use media::{WavWriter, WriteError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -27,7 +29,7 @@ pub struct File;
 struct RunningFile {
     info: RunInfo,
     counters: Arc<Counters>,
-    asked: Arc<Asked>,
+    priority: Priority,
     stop: Stop,
     thread: Option<JoinHandle<Result<(), WriteError>>>,
     real_time: bool,
@@ -67,7 +69,10 @@ impl Backend for File {
             },
             remark: None,
         };
-        let (asked, stop) = (Arc::new(Asked::new()), Stop::new(AtomicBool::new(false)));
+        // A free-running render is never real-time: it would stop the machine.
+        let no_realtime = want.no_realtime || !file.real_time;
+        let priority = Priority::new(&Want { no_realtime, ..want.clone() });
+        let stop = Stop::new(AtomicBool::new(false));
         let failure = Arc::new(OnceLock::new());
         let real_time = file.real_time;
         let work = Work {
@@ -76,9 +81,9 @@ impl Backend for File {
             file,
             format,
             period,
-            want: want.clone(),
+            gate: want.gate.clone(),
             counters: Arc::clone(&counters),
-            asked: Arc::clone(&asked),
+            priority: priority.clone(),
             stop: Arc::clone(&stop),
         };
         let failed = Arc::clone(&failure);
@@ -93,7 +98,7 @@ impl Backend for File {
         });
         let thread =
             thread.map_err(|error| OpenError::Failed { backend: "file", detail: error.to_string() })?;
-        Ok(Box::new(RunningFile { info, counters, asked, stop, thread: Some(thread), real_time, failure }))
+        Ok(Box::new(RunningFile { info, counters, priority, stop, thread: Some(thread), real_time, failure }))
     }
 }
 
@@ -104,19 +109,17 @@ struct Work {
     file: FileWant,
     format: Format,
     period: usize,
-    want: Want,
+    gate: Option<Gate>,
     counters: Arc<Counters>,
-    asked: Arc<Asked>,
+    priority: Priority,
     stop: Stop,
 }
 
 impl Work {
     fn run(mut self) -> Result<(), WriteError> {
-        // A free-running render is never real-time: it would stop the machine.
-        self.want.no_realtime |= !self.file.real_time;
-        settle(&mut self.pump, &self.want, &self.asked);
+        settle(&mut self.pump, &self.priority);
         let channels = self.format.channels.get();
-        let mut out = vec![0.0; self.period * channels];
+        let mut out = touched(self.period * channels);
         let mut pace = self.file.real_time.then(|| Pace::new(self.format.rate));
         let mut left = self.file.frames.unwrap_or(u64::MAX);
         while left > 0 && !self.stop.load(Ordering::Relaxed) {
@@ -136,7 +139,7 @@ impl Work {
 
     /// Waits until someone is seated, the gate is open and no voice awaits frames; false where the device is closed meanwhile.
     fn wait_for(&self, frames: usize) -> bool {
-        let shut = || self.want.gate.as_ref().is_some_and(|gate| !gate(frames));
+        let shut = || self.gate.as_ref().is_some_and(|gate| !gate(frames));
         while self.pump.is_seat_empty() || shut() || self.pump.awaits(frames) {
             if self.stop.load(Ordering::Relaxed) {
                 return false;
@@ -175,7 +178,7 @@ impl Running for RunningFile {
     }
 
     fn promotion(&self) -> Option<Result<rt::Promotion, rt::Refused>> {
-        self.asked.get().cloned()
+        self.priority.answer()
     }
 
     fn close(mut self: Box<Self>) -> Result<(), CloseError> {

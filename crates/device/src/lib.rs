@@ -19,6 +19,7 @@ mod null;
 mod paced;
 #[cfg(feature = "pipewire")]
 mod pipewire;
+mod priority;
 mod pump;
 mod render;
 mod seat;

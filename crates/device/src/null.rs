@@ -4,10 +4,12 @@ use crate::backend::{
     Backend, CloseError, DeviceInfo, Health, LatencyParts, OpenError, Poke, RunInfo, Running, Want,
     period_frames,
 };
-use crate::paced::{Asked, Pace, Stop, settle};
+use crate::paced::{Pace, Stop, settle};
+use crate::priority::Priority;
 use crate::pump::Pump;
 use crate::render::{Claim, Format};
 use crate::stats::Counters;
+use dsp::room::touched;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -23,7 +25,7 @@ pub struct Null;
 struct RunningNull {
     info: RunInfo,
     counters: Arc<Counters>,
-    asked: Arc<Asked>,
+    priority: Priority,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
 }
@@ -53,16 +55,15 @@ impl Backend for Null {
         let period = period_frames(want, PERIOD_FRAMES)?;
         let format = wanted_format(want, &claim);
         let counters = Arc::new(Counters::default());
-        let asked = Arc::new(Asked::new());
+        let priority = Priority::new(want);
         let stop = Stop::new(AtomicBool::new(false));
         let mut pump = Pump::new(claim, format, Arc::clone(&counters));
         let resampler_frames = pump.resampler_frames();
         let thread = {
-            let (want, counters, asked, stop) =
-                (want.clone(), Arc::clone(&counters), Arc::clone(&asked), Arc::clone(&stop));
+            let (counters, priority, stop) = (Arc::clone(&counters), priority.clone(), Arc::clone(&stop));
             std::thread::Builder::new().name("forebay-null".into()).spawn(move || {
-                settle(&mut pump, &want, &asked);
-                let mut out = vec![0.0; period * format.channels.get()];
+                settle(&mut pump, &priority);
+                let mut out = touched(period * format.channels.get());
                 let mut pace = Pace::new(format.rate);
                 while !stop.load(Ordering::Relaxed) {
                     let timing = pace.wait(period, &counters);
@@ -79,7 +80,7 @@ impl Backend for Null {
             latency: LatencyParts { period_frames: period as u32, device_frames: 0, resampler_frames },
             remark: None,
         };
-        Ok(Box::new(RunningNull { info, counters, asked, stop, thread: Some(thread) }))
+        Ok(Box::new(RunningNull { info, counters, priority, stop, thread: Some(thread) }))
     }
 }
 
@@ -109,7 +110,7 @@ impl Running for RunningNull {
     }
 
     fn promotion(&self) -> Option<Result<rt::Promotion, rt::Refused>> {
-        self.asked.get().cloned()
+        self.priority.answer()
     }
 
     fn close(mut self: Box<Self>) -> Result<(), CloseError> {

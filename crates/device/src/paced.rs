@@ -1,21 +1,15 @@
 //! A clock of our own: absolute deadlines on a thread, for backends that no hardware paces.
 
-use crate::backend::Want;
-use crate::pump::{Pump, Timing};
+use crate::priority::Priority;
+use crate::pump::{Pump, STACK_BYTES, Timing};
 use crate::stats::Counters;
 use crate::sync::Ordering::Relaxed;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
 use units::{Frames, SampleRate};
-
-/// Stack of a rendering thread that is kept resident, in bytes.
-pub(crate) const STACK_BYTES: usize = 256 << 10;
 
 /// Being further behind than this is not made up for: the clock goes on from now, and the frames in between are lost.
 const MOST_BEHIND_NS: u64 = 100_000_000;
-
-/// Outcome of asking for priority, set once by the thread that asked.
-pub(crate) type Asked = OnceLock<Result<rt::Promotion, rt::Refused>>;
 
 /// Due times of equal blocks, without drift: each is counted from the start.
 pub(crate) struct Pace {
@@ -55,13 +49,10 @@ impl Pace {
 }
 
 /// What a rendering thread does before its first block: its stack, the pump's memory, its priority.
-pub(crate) fn settle(pump: &mut Pump, want: &Want, asked: &Asked) {
+pub(crate) fn settle(pump: &mut Pump, priority: &Priority) {
     rt::keep_stack_resident(STACK_BYTES);
     pump.settle();
-    if !want.no_realtime {
-        // Set once: the thread asks once.
-        let _ = asked.set(rt::promote_current_thread(rt::Want::AUDIO));
-    }
+    priority.ask_for(rt::ThreadId::current());
 }
 
 /// Tells a thread to end.

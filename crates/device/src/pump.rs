@@ -5,7 +5,9 @@ use crate::backend::MAX_PERIOD_FRAMES;
 use crate::render::{Block, Claim, Cycle, Format, Render};
 use crate::stats::Counters;
 use crate::sync::Ordering::Relaxed;
+use dsp::limiter::hold_below;
 use dsp::resample::{Quality, Resampler};
+use dsp::room::touched;
 use dsp::route::Route;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,6 +26,9 @@ pub(crate) enum Timing {
     Free,
 }
 
+/// Stack of a rendering thread that is kept resident, in bytes.
+pub(crate) const STACK_BYTES: usize = 256 << 10;
+
 /// Sound that begins in the middle of a piece (a device taken back) is faded in over this time.
 const FADE_IN: Duration = Duration::from_millis(5);
 
@@ -41,6 +46,8 @@ pub(crate) struct Pump {
     /// Frames of fade-in still to come, of how many.
     fade: (usize, usize),
     locked: Vec<(rt::Part, rt::Touch)>,
+    /// Whether the stack of a thread that is not ours was seen to.
+    stack_kept: bool,
 }
 
 /// Turns what the engine renders into what the device takes.
@@ -48,7 +55,7 @@ struct Fitter {
     route: Option<Route>,
     resampler: Option<Resampler>,
     /// One chunk in engine channels at the device's rate, where the channels differ.
-    chunk: Vec<f32>,
+    chunk: Box<[f32]>,
 }
 
 impl Pump {
@@ -68,14 +75,21 @@ impl Pump {
             seated: false,
             fade: (0, 1),
             locked: Vec::new(),
+            stack_kept: false,
         }
     }
 
-    /// Asks for its memory to stay resident, after the thread's stack. Call it on the thread that will pump, before the
-    /// first cycle. `[control]`
+    /// Asks for its memory to stay resident, before the first cycle. `[control]`
     pub(crate) fn settle(&mut self) {
-        let parts = [rt::Part::of(&*self.counters), rt::Part::of(self.fitter.chunk.as_slice())];
+        let parts = [rt::Part::of(&*self.counters), rt::Part::of(&*self.fitter.chunk)];
         self.locked = parts.into_iter().map(|part| (part, rt::keep_resident(part))).collect();
+    }
+
+    /// Keeps the calling thread's stack resident, once: for threads that nothing but their callback lets us reach.
+    pub(crate) fn keep_stack(&mut self) {
+        if !std::mem::replace(&mut self.stack_kept, true) {
+            rt::keep_stack_resident(STACK_BYTES);
+        }
     }
 
     /// Frames that the resampler delays, at the device's rate.
@@ -127,6 +141,9 @@ impl Pump {
                 let in_the_middle = renderer.frame().0 > 0;
                 renderer.begin_cycle(cycle);
                 fitter.fill(renderer, out);
+                if fitter.reaches_higher() {
+                    hold_below(out, renderer.ceiling());
+                }
                 Some(in_the_middle)
             })
         }));
@@ -219,9 +236,14 @@ impl Fitter {
             (engine.channels != device.channels).then(|| Route::new(engine.channels, device.channels));
         let resampler = (engine.rate != device.rate)
             .then(|| Resampler::new(engine.rate, device.rate, engine.channels, Quality::Fine));
-        let chunk =
-            if route.is_some() { vec![0.0; MAX_PERIOD_FRAMES * engine.channels.get()] } else { Vec::new() };
-        Self { route, resampler, chunk }
+        let chunk_frames = if route.is_some() { MAX_PERIOD_FRAMES } else { 0 };
+        Self { route, resampler, chunk: touched(chunk_frames * engine.channels.get()) }
+    }
+
+    /// Whether what it makes of samples below a ceiling may lie above it: folded channels add up, and between two samples a
+    /// wave may swing higher than both.
+    fn reaches_higher(&self) -> bool {
+        self.route.is_some() || self.resampler.is_some()
     }
 
     fn fill(&mut self, renderer: &mut dyn Render, out: &mut [f32]) {
@@ -255,5 +277,93 @@ fn in_blocks(renderer: &mut dyn Render, out: &mut [f32]) {
     let channels = renderer.channels().get();
     for out in out.chunks_mut(MAX_PERIOD_FRAMES * channels) {
         renderer.render(Block { out, faults: Some(rt::minor_faults) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::RendererSeat;
+    use units::{ChannelCount, FramePos, SampleRate};
+
+    /// A square wave at its ceiling on every channel: the worst that a limiter lets out.
+    struct Square {
+        format: Format,
+        frame: u64,
+    }
+
+    const CEILING: f32 = 0.966;
+
+    impl Render for Square {
+        fn render(&mut self, block: Block<'_>) {
+            for frame in block.out.chunks_mut(self.format.channels.get()) {
+                frame.fill(if (self.frame / 17).is_multiple_of(2) { CEILING } else { -CEILING });
+                self.frame += 1;
+            }
+        }
+
+        fn rate(&self) -> SampleRate {
+            self.format.rate
+        }
+
+        fn channels(&self) -> ChannelCount {
+            self.format.channels
+        }
+
+        fn frame(&self) -> FramePos {
+            FramePos(self.frame)
+        }
+
+        fn ceiling(&self) -> f32 {
+            CEILING
+        }
+    }
+
+    fn format(hz: u32, channels: usize) -> Format {
+        Format { rate: SampleRate::new(hz).unwrap(), channels: ChannelCount::new(channels).unwrap() }
+    }
+
+    /// A pump whose Renderer is seated, and the seat.
+    fn pump(engine: Format, device: Format) -> (Pump, RendererSeat) {
+        let seat = RendererSeat::new();
+        seat.replace(Some(Box::new(Square { format: engine, frame: 0 })), Duration::ZERO).unwrap();
+        let claim = seat.claim();
+        seat.assign(&claim);
+        let mut pump = Pump::new(claim, device, Arc::default());
+        pump.settle();
+        (pump, seat)
+    }
+
+    /// Nothing passes the Renderer's ceiling behind the resampler and the folding of channels, which both swing above it.
+    #[test]
+    fn the_ceiling_holds_behind_the_fitter() {
+        let engines = [format(44_100, 2), format(48_000, 6), format(96_000, 8)];
+        for (engine, device) in engines.into_iter().flat_map(|engine| [(engine, 2), (engine, 1)]) {
+            let (mut pump, _seat) = pump(engine, format(48_000, device));
+            let mut out = vec![0.0; 9600 * device];
+            for _ in 0..4 {
+                pump.cycle(&mut out, Timing::Free);
+                assert!(out.iter().all(|x| x.abs() <= CEILING), "{engine:?} on {device} channels");
+            }
+            assert!(out.iter().any(|x| x.abs() == CEILING), "{engine:?}: it reaches it");
+        }
+    }
+
+    /// From its first cycle on a pump meets no page that is not there, whatever it has to fit and however long the period is.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_first_cycle_faults_no_page() {
+        let (engine, device) = (format(44_100, 8), format(48_000, 2));
+        let mut out = dsp::room::touched(MAX_PERIOD_FRAMES * 2);
+        // Kept: its memory must not serve the second one. It brings in the code, too.
+        let (mut first, _seat) = pump(engine, device);
+        first.keep_stack();
+        first.cycle(&mut out, Timing::Free);
+        let (mut pump, _seat) = pump(engine, device);
+        for frames in [64, 1024, MAX_PERIOD_FRAMES] {
+            let before = rt::minor_faults();
+            pump.cycle(&mut out[..frames * 2], Timing::Free);
+            assert_eq!(rt::minor_faults(), before, "{frames} frames");
+        }
     }
 }

@@ -21,6 +21,10 @@ pub trait Render: Send {
     fn channels(&self) -> ChannelCount;
     /// The frame that the next block begins with. `[rt]`
     fn frame(&self) -> FramePos;
+    /// The sample value that nothing it renders passes; at most 1.0. `[rt]`
+    fn ceiling(&self) -> f32 {
+        1.0
+    }
     /// Whether `frames` frames are not all there yet: a render that is bound to no clock asks again a little later. `[rt]`
     fn awaits(&mut self, _frames: usize) -> bool {
         false
@@ -46,6 +50,10 @@ impl Render for engine::Renderer {
 
     fn frame(&self) -> FramePos {
         Self::frame(self)
+    }
+
+    fn ceiling(&self) -> f32 {
+        Self::ceiling(self)
     }
 
     fn awaits(&mut self, frames: usize) -> bool {
@@ -160,11 +168,6 @@ impl Claim {
     pub fn with<R>(&self, work: impl FnOnce(&mut dyn Render) -> R) -> Result<R, NoSeat> {
         let mut sitting = self.shared.seat.take(self.token)?;
         sitting.with(|renderer| work(&mut **renderer)).ok_or(NoSeat::Empty)
-    }
-
-    /// Whether it is this device's turn. `[any]`
-    pub fn is_assigned(&self) -> bool {
-        self.shared.seat.look().token == self.token
     }
 
     /// Whether what is rendered may be heard: no stand-in is the clock. `[any]`

@@ -4,9 +4,10 @@
 mod common;
 
 use common::jack_tools::{Capture, Freewheel, connections, jackd, tool, turn};
-use common::{Log, Numbered, is_child, run_of_frames, wait_for};
+use common::{Log, Numbered, is_child, is_child_under, run_of_frames, wait_for};
 use forebay_device::{
-    Block, Clock, Gate, JackPorts, Notice, Render, Supervisor, SupervisorConfig, VoicePort, Want,
+    Alsa, Backend, Block, Clock, Gate, JackPorts, Notice, OpenError, Poke, Render, RendererSeat, Supervisor,
+    SupervisorConfig, VoicePort, Want,
 };
 use ring::sync::{AtomicBool, Ordering::SeqCst};
 use ring::{Region, broadcast};
@@ -195,6 +196,111 @@ fn voice_ports() {
     wait_for("the voice's ports again", || is_there(&server));
     supervisor.remove_voice_port(7);
     wait_for("the voice's ports to go", || !is_there(&server));
+}
+
+/// A voice that comes while jackd stands still waits for its ports, and nothing else waits: the null clock goes on, other
+/// voices come and go, and the end comes though the client can't be closed.
+#[test]
+fn ports_of_a_frozen_server() {
+    let _turn = turn();
+    let Some(mut server) = jackd(48_000, 256) else { return };
+    let (supervisor, notices, log) =
+        on_server(&server, Want { jack_ports: JackPorts::Voice, ..Want::default() });
+    server.process().signal(Signal::STOP);
+    let port = |key| VoicePort {
+        key,
+        name: format!("voice {key}"),
+        tap: broadcast(&Region::heap(64 + 8 * 4096), ChannelCount::STEREO).1,
+    };
+    supervisor.add_voice_port(port(1));
+    supervisor.add_voice_port(port(2));
+    wait_notice(&notices, |notice| matches!(notice, Notice::NotMoving { .. }));
+    supervisor.remove_voice_port(1);
+    wait_more(&log, 5000);
+    supervisor.rest();
+    wait_notice(&notices, |notice| matches!(notice, Notice::Resting));
+    supervisor.wake();
+    assert_eq!(supervisor.status().clock, Clock::Null);
+    wait_more(&log, 5000);
+    supervisor.close().unwrap();
+    server.process().signal(Signal::CONT);
+}
+
+/// A recording goes on while there are no voices, and holds what was played before and after, without a gap.
+#[test]
+fn a_recording_survives_the_want_of_voices() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.wav");
+    let want = Want { device: Some(path.to_str().unwrap().into()), ..Want::default() };
+    let (supervisor, _notices) = on("file", want);
+    let (renderer, log) = Numbered::new(48_000, 2);
+    supervisor.seat(renderer).unwrap();
+    wait_more(&log, 5000);
+    supervisor.rest();
+    wait_more(&log, 5000);
+    supervisor.wake();
+    assert_eq!(supervisor.status().clock, Clock::Device);
+    wait_more(&log, 5000);
+    supervisor.close().unwrap();
+    let frames: Vec<f32> =
+        hound::WavReader::open(&path).unwrap().samples::<f32>().map(Result::unwrap).collect();
+    let (first, count) = run_of_frames(&frames, 2, 2);
+    assert_eq!((first, count as u64), (0, log.frames.load(SeqCst)));
+}
+
+/// rtkit that never answers does not keep the null clock from going on.
+#[test]
+fn no_clock_waits_for_rtkit() {
+    const CASE: &str = "no_clock_waits_for_rtkit";
+    let folder = tempfile::tempdir().unwrap();
+    let bus = folder.path().join("bus");
+    // It takes connections and says nothing.
+    let _silent = std::os::unix::net::UnixListener::bind(&bus).unwrap();
+    let address = format!("unix:path={}", bus.display());
+    let wrap = ["setpriv", "--bounding-set", "-sys_nice"];
+    let wrap = if rustix::process::geteuid().is_root() { &wrap[..] } else { &[] };
+    if !is_child_under(wrap, CASE, &[("DBUS_SYSTEM_BUS_ADDRESS", address.into())]) {
+        return;
+    }
+    let (supervisor, _notices) = on("null", Want::default());
+    let (renderer, log) = Numbered::new(48_000, 2);
+    supervisor.seat(renderer).unwrap();
+    wait_more(&log, 5000);
+    if supervisor.status().promotion.is_some() {
+        eprintln!("SKIPPED: this user may have real-time priority without rtkit");
+    }
+}
+
+/// `auto` with the name of a device that is nowhere is an error with all that there are, not silence.
+#[test]
+fn auto_takes_the_device_by_its_name() {
+    let want = Want { device: Some("no-such-device".into()), ..Want::default() };
+    let error = Supervisor::open(SupervisorConfig { backend: "auto".into(), want }).unwrap_err();
+    assert!(
+        matches!(&error, OpenError::NoSuchDevice { wanted, .. } if wanted == "no-such-device"),
+        "{error}"
+    );
+}
+
+/// A machine without a card is looked at again and again, and ALSA's library says nothing about it.
+#[test]
+fn looking_for_cards_is_quiet() {
+    const CASE: &str = "looking_for_cards_is_quiet";
+    const CHILD: &str = "FOREBAY_TEST_QUIET";
+    if std::env::var_os(CHILD).is_some() {
+        // Whether there is one does not matter.
+        let _ = Alsa.open(&Want::default(), RendererSeat::new().claim(), Poke::none());
+        let _ = Alsa.devices();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("asound.conf");
+    std::fs::write(&config, "").unwrap();
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args([CASE, "--exact", "--nocapture"]).env(CHILD, "1").env("ALSA_CONFIG_PATH", config);
+    let said = command.output().unwrap();
+    assert!(said.status.success());
+    assert_eq!(String::from_utf8_lossy(&said.stderr), "");
 }
 
 /// A device closed for want of voices stops time; woken, it goes on where it was.

@@ -9,6 +9,7 @@ pub mod mix;
 pub mod pan;
 pub mod ramp;
 pub mod resample;
+pub mod room;
 pub mod route;
 #[allow(unsafe_code, reason = "runtime CPU dispatch")]
 pub mod simd;

@@ -14,6 +14,7 @@
 //! It measures sample peaks. A wave between the samples may be higher: leave head room with the threshold where
 //! a lossy encoder follows.
 
+use crate::room::touched;
 use units::{ChannelCount, Decibels, SampleRate};
 
 /// 1.0 in the limiter's fixed point.
@@ -67,8 +68,6 @@ pub struct Limiter {
     rate: SampleRate,
     threshold: f32,
     ceiling: f32,
-    /// The clamp of frames that came in before the ceiling was lowered, and how many of them are left.
-    old_ceiling: (f32, usize),
     /// Per frame, share of the way to the goal; 32-bit fraction.
     release: u64,
     /// The last `lookahead` frames.
@@ -80,7 +79,6 @@ pub struct Limiter {
     second: Average<u64>,
     /// The least gain since it was last asked for.
     deepest: f32,
-    replaced: u64,
 }
 
 impl Limiter {
@@ -97,16 +95,14 @@ impl Limiter {
             rate: config.rate,
             threshold: ceiling,
             ceiling,
-            old_ceiling: (ceiling, 0),
             release: 0,
-            delayed: vec![0.0; lookahead * config.channels.get()].into(),
+            delayed: touched(lookahead * config.channels.get()),
             delay_at: 0,
             least: SlidingMin::new(lookahead + 1),
             envelope: ONE,
             first: Average::new(a, ONE),
             second: Average::new(b, u64::from(ONE) * a as u64),
             deepest: 1.0,
-            replaced: 0,
         };
         limiter.set_threshold_db(config.threshold_db);
         limiter.set_release_ms(config.release_ms);
@@ -133,43 +129,14 @@ impl Limiter {
         }
     }
 
-    /// Moves the ceiling for frames that come in from now on (those inside keep theirs), at most 0 dBFS; the
-    /// threshold follows down where it would lie above. NaN is ignored.
-    pub fn set_ceiling_db(&mut self, ceiling_db: f32) {
-        if ceiling_db.is_nan() {
-            return;
-        }
-        let before = if self.old_ceiling.1 > 0 { self.old_ceiling.0.max(self.ceiling) } else { self.ceiling };
-        self.ceiling = ceiling_of(ceiling_db);
-        self.old_ceiling = (before.max(self.ceiling), self.lookahead);
-        self.threshold = self.threshold.min(self.ceiling);
-    }
-
     /// The sample value that no output passes.
     pub fn ceiling(&self) -> f32 {
-        if self.old_ceiling.1 > 0 { self.old_ceiling.0 } else { self.ceiling }
+        self.ceiling
     }
 
     /// The least gain (linear, 1.0 = untouched) since the last call: what a reduction meter shows.
     pub fn take_deepest_gain(&mut self) -> f32 {
         std::mem::replace(&mut self.deepest, 1.0)
-    }
-
-    /// Samples that were no number or infinite and went out as 0.0, since the start.
-    pub fn replaced_samples(&self) -> u64 {
-        self.replaced
-    }
-
-    /// Forgets everything that is inside, as if new; settings stay.
-    pub fn reset(&mut self) {
-        self.delayed.fill(0.0);
-        self.delay_at = 0;
-        self.least.clear();
-        self.envelope = ONE;
-        self.first.fill(ONE);
-        self.second.fill(u64::from(ONE) * self.first.len() as u64);
-        self.deepest = 1.0;
-        self.old_ceiling.1 = 0;
     }
 
     /// Limits interleaved `frames` in place: what comes out is what went in
@@ -193,7 +160,6 @@ impl Limiter {
     fn is_calm(&self) -> bool {
         self.envelope == ONE
             && self.least.is_empty()
-            && self.old_ceiling.1 == 0
             && self.second.is_full(u64::from(ONE) * self.first.len() as u64)
     }
 
@@ -227,18 +193,16 @@ impl Limiter {
         for x in frame.iter_mut() {
             if !x.is_finite() {
                 *x = 0.0;
-                self.replaced += 1;
             }
             peak = if x.abs() > peak { x.abs() } else { peak };
         }
         let gain = self.next_gain(self.wanted(peak));
-        let ceiling = self.next_ceiling();
         let inside = &mut self.delayed[self.delay_at..][..frame.len()];
         frame.swap_with_slice(inside);
         self.delay_at = (self.delay_at + frame.len()) % self.delayed.len();
         for x in frame {
             // Multiplying by 1.0 would flush denormals where the processor is told to: the calm path does not.
-            *x = hold_below(if gain == 1.0 { *x } else { *x * gain }, ceiling);
+            *x = held_below(if gain == 1.0 { *x } else { *x * gain }, self.ceiling);
         }
     }
 
@@ -270,17 +234,18 @@ impl Limiter {
         self.deepest = self.deepest.min(gain);
         gain
     }
+}
 
-    fn next_ceiling(&mut self) -> f32 {
-        let ceiling = self.ceiling();
-        self.old_ceiling.1 = self.old_ceiling.1.saturating_sub(1);
-        ceiling
+/// The ceiling alone, for what was limited and then changed again: a resampled wave swings beyond its samples. `[rt]`
+pub fn hold_below(samples: &mut [f32], ceiling: f32) {
+    for x in samples {
+        *x = held_below(*x, ceiling);
     }
 }
 
 /// `x` within `-ceiling..=ceiling`. Written with comparisons so that a denormal passes as it is; what is no
 /// number becomes 0.0.
-fn hold_below(x: f32, ceiling: f32) -> f32 {
+fn held_below(x: f32, ceiling: f32) -> f32 {
     if x > ceiling {
         ceiling
     } else if x < -ceiling {
@@ -317,10 +282,6 @@ impl SlidingMin {
 
     fn is_empty(&self) -> bool {
         self.len == 0
-    }
-
-    fn clear(&mut self) {
-        self.len = 0;
     }
 
     fn advance(&mut self, frames: u64) {
@@ -364,11 +325,6 @@ impl<T: Copy + Into<u64>> Average<T> {
 
     fn len(&self) -> usize {
         self.last.len()
-    }
-
-    fn fill(&mut self, value: T) {
-        self.last.fill(value);
-        self.sum = value.into() * self.last.len() as u64;
     }
 
     fn is_full(&self, value: u64) -> bool {

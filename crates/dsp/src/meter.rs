@@ -1,7 +1,7 @@
 //! Peak and RMS.
 //!
-//! The real-time half only measures: a [`Level`] per block, merged into an [`RmsWindow`]. How a needle falls is
-//! the business of whoever shows it: [`PeakHold`].
+//! The real-time half only measures: a [`Level`] per block. How a needle falls is the business of whoever shows it:
+//! [`PeakHold`].
 
 use units::{Decibels, Frames, SampleRate};
 
@@ -56,42 +56,6 @@ impl Level {
     /// The root of the mean square; 0.0 of nothing. `[any]`
     pub fn rms(self) -> f32 {
         if self.samples == 0 { 0.0 } else { (self.sum_squares / self.samples as f64).sqrt() as f32 }
-    }
-}
-
-/// The level over the last stretch of time, in tenths of it. All methods but `new` are `[rt]`.
-#[derive(Clone, Debug)]
-pub struct RmsWindow {
-    tenths: [Level; 10],
-    at: usize,
-    tenth_samples: u64,
-}
-
-impl RmsWindow {
-    /// A window of `ms` milliseconds over samples of `channels` channels; 300 ms is what a VU meter has.
-    pub fn new(rate: SampleRate, channels: usize, ms: f64) -> Self {
-        let tenth = rate.frames_in_ms(ms / 10.0).0.max(1);
-        Self { tenths: [Level::default(); 10], at: 0, tenth_samples: tenth * channels.max(1) as u64 }
-    }
-
-    /// Adds what was measured of the next block. A block may be longer than a tenth: it then fills one.
-    pub fn push(&mut self, level: Level) {
-        self.tenths[self.at] = self.tenths[self.at].merged(level);
-        if self.tenths[self.at].samples >= self.tenth_samples {
-            self.at = (self.at + 1) % self.tenths.len();
-            self.tenths[self.at] = Level::default();
-        }
-    }
-
-    /// The level of the window: peak and RMS of the last 0.9 to 1.0 of its time.
-    pub fn level(&self) -> Level {
-        self.tenths.iter().fold(Level::default(), |sum, tenth| sum.merged(*tenth))
-    }
-
-    /// Forgets what was measured.
-    pub fn reset(&mut self) {
-        self.tenths = [Level::default(); 10];
-        self.at = 0;
     }
 }
 
@@ -171,24 +135,6 @@ mod tests {
         }
         assert_eq!(Level::of(&[]).rms(), 0.0);
         assert_eq!(Level::of(&[f32::NAN; 40]).rms(), 0.0);
-    }
-
-    /// A window forgets what is older than itself and remembers what is not.
-    #[test]
-    fn window_slides() {
-        let mut window = RmsWindow::new(SampleRate::DEFAULT, 1, 300.0);
-        let loud = Level::of(&[1.0; 64]);
-        let silent = Level::of(&[0.0; 64]);
-        (0..225).for_each(|_| window.push(loud));
-        assert_eq!(window.level().rms(), 1.0);
-        (0..100).for_each(|_| window.push(silent)); // 133 ms
-        assert_eq!(window.level().peak, 1.0);
-        assert!(window.level().rms() > 0.6 && window.level().rms() < 0.8);
-        (0..125).for_each(|_| window.push(silent)); // 300 ms in all
-        assert_eq!(window.level(), Level { samples: window.level().samples, ..Level::default() });
-        window.push(loud);
-        window.reset();
-        assert_eq!(window.level().peak, 0.0);
     }
 
     /// The display rises at once, holds one second, falls 20 dB in the next, and ends in silence.

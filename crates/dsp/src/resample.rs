@@ -2,13 +2,11 @@
 //!
 //! A wrapper of rubato's asynchronous sinc resampler with a pull interface: whoever needs `n` output frames asks
 //! for exactly those, and the resampler asks its source for exactly the input frames that they take. No queue
-//! lies between, so it adds no latency but the filter's own. The ratio can be trimmed while it runs, which is
-//! what a drift loop does.
+//! lies between, so it adds no latency but the filter's own.
 
+use crate::room::touched;
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{
-    Adjustable, Async, FixedAsync, Resampler as _, Resizable, SincInterpolationParameters, WindowFunction,
-};
+use rubato::{Async, FixedAsync, Resampler as _, Resizable, SincInterpolationParameters, WindowFunction};
 use units::{ChannelCount, SampleRate};
 
 /// How much arithmetic a [`Resampler`] spends on a frame.
@@ -30,8 +28,8 @@ impl Quality {
     }
 }
 
-/// How far the ratio may be trimmed around the nominal one: 2 %, twenty times what two clocks ever differ.
-const TRIM: f64 = 1.02;
+/// The ratio stays the nominal one.
+const TRIM: f64 = 1.0;
 /// Most frames that come out of one pass of the filter.
 const PASS: usize = 512;
 
@@ -40,42 +38,27 @@ pub struct Resampler {
     inner: Async<f32>,
     channels: usize,
     nominal: f64,
-    trim: f64,
     input: Box<[f32]>,
 }
 
 impl Resampler {
-    /// Builds a resampler from `from` to `to` frames per second; all memory is taken here. `[control]`
+    /// Builds a resampler from `from` to `to` frames per second; all memory is taken, and touched, here. `[control]`
     pub fn new(from: SampleRate, to: SampleRate, channels: ChannelCount, quality: Quality) -> Self {
         let nominal = f64::from(to.hz()) / f64::from(from.hz());
         let parameters = SincInterpolationParameters::new(quality.points(), WindowFunction::BlackmanHarris2)
             .oversampling_factor(256);
         let channels = channels.get();
-        let inner = Async::new_sinc(nominal, TRIM, &parameters, PASS, channels, FixedAsync::Output)
+        let mut inner = Async::new_sinc(nominal, TRIM, &parameters, PASS, channels, FixedAsync::Output)
             .expect("two rates that are not 0 give a ratio above 0");
         let most = inner.input_frames_max() + quality.points();
-        Self { inner, channels, nominal, trim: 1.0, input: vec![0.0; most * channels].into() }
+        // It fills its own room with silence, and so touches it.
+        inner.reset();
+        Self { inner, channels, nominal, input: touched(most * channels) }
     }
 
     /// How many *output* frames the filter delays the sound. `[any]`
     pub fn latency_frames(&self) -> usize {
         self.inner.output_delay()
-    }
-
-    /// Runs the source faster (above 1.0) or slower: input frames per nominal input frame, 0.98 to 1.02; values
-    /// outside are brought in, NaN is ignored. Takes effect smoothly over the next pass. `[rt]`
-    pub fn set_trim(&mut self, trim: f64) {
-        if trim.is_nan() {
-            return;
-        }
-        self.trim = trim.clamp(1.0 / 1.019, 1.019);
-        let set = self.inner.set_resample_ratio(self.nominal / self.trim, true);
-        debug_assert!(set.is_ok(), "the trim was clamped");
-    }
-
-    /// The present trim. `[any]`
-    pub fn trim(&self) -> f64 {
-        self.trim
     }
 
     /// Fills all of `out` (interleaved), calling `source` for exactly the input frames that takes: `source` must
@@ -108,17 +91,11 @@ impl Resampler {
         let done = self.inner.process_into_buffer(&from, &mut to, None);
         debug_assert!(done.is_ok(), "all sizes were asked for just before: {done:?}");
     }
-
-    /// Forgets all sound that is inside, as if new; the trim becomes 1.0. `[rt]`
-    pub fn reset(&mut self) {
-        self.inner.reset();
-        self.trim = 1.0;
-    }
 }
 
 impl std::fmt::Debug for Resampler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Resampler").field("ratio", &self.nominal).field("trim", &self.trim).finish()
+        f.debug_struct("Resampler").field("ratio", &self.nominal).finish()
     }
 }
 
@@ -193,22 +170,18 @@ mod tests {
         }
     }
 
-    /// Over ten seconds the source gives what the ratio says, to the filter's length, at both ends of the trim.
+    /// Over ten seconds the source gives what the ratio says, to the filter's length.
     #[test]
     fn takes_what_the_ratio_says() {
-        for trim in [0.99, 1.0, 1.01] {
-            let mut resampler = Resampler::new(rate(44_100), rate(48_000), ChannelCount::MONO, Quality::Live);
-            resampler.set_trim(trim);
-            let mut given = 0;
-            for _ in 0..1000 {
-                resampler.pull(&mut [0.0; 480], |input| {
-                    given += input.len();
-                    input.fill(0.0);
-                });
-            }
-            let wanted = 441_000.0 * trim;
-            assert!((given as f64 - wanted).abs() < 70.0, "{given} for {wanted}");
+        let mut resampler = Resampler::new(rate(44_100), rate(48_000), ChannelCount::MONO, Quality::Live);
+        let mut given = 0;
+        for _ in 0..1000 {
+            resampler.pull(&mut [0.0; 480], |input| {
+                given += input.len();
+                input.fill(0.0);
+            });
         }
+        assert!((given as f64 - 441_000.0).abs() < 70.0, "{given}");
     }
 
     /// Eight channels stay apart and in order; extreme ratios work in both directions.
@@ -227,20 +200,5 @@ mod tests {
                 assert!((x - channel as f32 / 8.0).abs() < 1e-3, "{from} -> {to}: {channel} has {x}");
             }
         }
-    }
-
-    /// A trim outside its range is brought in, NaN changes nothing, a reset is a fresh start.
-    #[test]
-    fn absurd_trim() {
-        let mut resampler = Resampler::new(rate(48_000), rate(44_100), ChannelCount::MONO, Quality::Live);
-        resampler.set_trim(50.0);
-        resampler.set_trim(f64::NAN);
-        assert!(resampler.trim() > 1.0 && resampler.trim() < 1.02);
-        let mut out = [0.0; 1001];
-        resampler.pull(&mut out, |input| input.fill(1.0));
-        resampler.reset();
-        assert_eq!(resampler.trim(), 1.0);
-        resampler.pull(&mut out, |input| input.fill(0.0));
-        assert!(out.iter().all(|x| *x == 0.0));
     }
 }

@@ -32,7 +32,8 @@ pub use limits::{Limit, Limits};
 pub use memory::{MemoryTotals, Part, Touch, keep_resident, memory_totals, pretouch, release};
 pub use overrun::time_limit_hits;
 pub use promote::{
-    Policy, Promotion, Refused, ThreadId, Want, current_policy, promote_current_thread, promote_thread,
+    Policy, Promotion, Refused, ThreadId, Want, current_policy, promote_at_once, promote_current_thread,
+    promote_thread,
 };
 pub use stack::keep_stack_resident;
 

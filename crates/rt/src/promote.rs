@@ -118,6 +118,12 @@ impl ThreadId {
     }
 }
 
+/// The part of [`promote_thread`] that asks nobody: the thread is real-time already, or the limits allow it. `None` where
+/// only rtkit may help, which may take long to answer. `[control]`
+pub fn promote_at_once(thread: ThreadId, want: Want) -> Option<Promotion> {
+    imp::promote_at_once(thread, want)
+}
+
 /// Asks for real-time priority for a thread of this process: one that is real-time already is left alone; else
 /// SCHED_FIFO by the limits, else through rtkit. Limits how long it may run without a wait, with a handler that drops
 /// it to ordinary scheduling instead of letting the kernel kill the program. `[control]`
@@ -156,21 +162,34 @@ mod imp {
         }
     }
 
+    pub(super) fn promote_at_once(thread: ThreadId, want: Want) -> Option<Promotion> {
+        by_limits(thread, want).ok()
+    }
+
     pub(super) fn promote(thread: ThreadId, want: Want) -> Result<Promotion, Refused> {
+        by_limits(thread, want).or_else(|limits| {
+            through_rtkit(thread, priority(want), limit_us(want)).map_err(|rtkit| refused(&limits, &rtkit))
+        })
+    }
+
+    fn by_limits(thread: ThreadId, want: Want) -> io::Result<Promotion> {
         let policy = policy_of(thread.0);
         if policy.is_realtime() {
             return Ok(Promotion::Already(policy));
         }
-        let priority = want.priority.clamp(1, 99);
-        let limit_us = want.time_limit.as_micros() as u64;
-        overrun::arm(limit_us, None);
+        overrun::arm(limit_us(want), None);
         // Enlisted first: from its first real-time moment the brake knows the thread.
         overrun::enlist(thread.0);
-        let error = match set_fifo(thread.0, priority) {
-            Ok(()) => return Ok(Promotion::Limits(policy_of(thread.0))),
-            Err(error) => error,
-        };
-        through_rtkit(thread, priority, limit_us).map_err(|rtkit| refused(&error, &rtkit))
+        set_fifo(thread.0, priority(want))?;
+        Ok(Promotion::Limits(policy_of(thread.0)))
+    }
+
+    fn priority(want: Want) -> u8 {
+        want.priority.clamp(1, 99)
+    }
+
+    fn limit_us(want: Want) -> u64 {
+        want.time_limit.as_micros() as u64
     }
 
     fn set_fifo(tid: i32, priority: u8) -> io::Result<()> {
@@ -217,6 +236,10 @@ mod imp {
 
     pub(super) fn policy_of(_: i32) -> Policy {
         Policy::Ordinary
+    }
+
+    pub(super) fn promote_at_once(_: ThreadId, _: Want) -> Option<Promotion> {
+        Some(Promotion::LeftToSystem)
     }
 
     pub(super) fn promote(_: ThreadId, _: Want) -> Result<Promotion, Refused> {

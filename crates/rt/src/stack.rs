@@ -1,11 +1,30 @@
 //! The stack of the calling thread.
 
-use crate::memory::{Part, Touch, keep_resident};
+use crate::memory::{Part, Touch, keep_resident, release};
+use std::cell::Cell;
 
-/// Keeps `bytes` of the calling thread's stack below its present depth in memory (less where the stack ends sooner).
-/// Call it first thing on a real-time thread, and again never: it lasts as long as the thread. `[control]`
+thread_local! {
+    static KEPT: Cell<Option<Kept>> = const { Cell::new(None) };
+}
+
+/// A stack that is kept in memory until its thread ends.
+struct Kept(Part, Touch);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        release(self.0, self.1);
+    }
+}
+
+/// Keeps `bytes` of the calling thread's stack below its present depth in memory (less where the stack ends sooner), as long
+/// as the thread lives. Call it first thing on a real-time thread; once more, and the new part counts instead of the old.
+/// `[control]`
 pub fn keep_stack_resident(bytes: usize) -> Touch {
-    imp::below(bytes).map_or(Touch::Refused, keep_resident)
+    let Some(part) = imp::below(bytes) else { return Touch::Refused };
+    drop(KEPT.take());
+    let touch = keep_resident(part);
+    KEPT.set(Some(Kept(part, touch)));
+    touch
 }
 
 #[cfg(target_os = "linux")]
@@ -72,5 +91,26 @@ mod tests {
         })
         .join()
         .unwrap();
+    }
+
+    /// What is kept counts once however often it is asked for, and no longer when the thread has ended. In a process of its
+    /// own: other threads' memory counts, too.
+    #[test]
+    fn kept_as_long_as_the_thread() {
+        const ALONE: &str = "FOREBAY_RT_ALONE";
+        if std::env::var_os(ALONE).is_none() {
+            let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+            command.args(["stack::tests::kept_as_long_as_the_thread", "--exact"]).env(ALONE, "1");
+            return assert!(command.status().unwrap().success());
+        }
+        let before = crate::memory_totals();
+        let meanwhile = std::thread::spawn(|| {
+            keep_stack_resident(64 << 10);
+            keep_stack_resident(64 << 10);
+            crate::memory_totals()
+        });
+        let grown = meanwhile.join().unwrap().wanted_bytes - before.wanted_bytes;
+        assert!((64 << 10..=72 << 10).contains(&grown), "{grown}");
+        assert_eq!(crate::memory_totals(), before);
     }
 }

@@ -49,7 +49,7 @@ impl Process {
 
     /// A child that was started otherwise.
     pub(crate) fn of(name: &str, child: Child) -> Self {
-        Self { child, name: name.to_owned(), lines: None }
+        Self { child, name: name.to_owned(), lines: None, stdin: None }
     }
 
     /// The process id.

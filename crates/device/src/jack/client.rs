@@ -1,20 +1,22 @@
 //! One client of a JACK server.
 
 mod connect;
+mod desk;
 
 use super::ffi::{self, LatencyRange, Library, RawClient, text};
 use super::process::{self, Port, Process, Signals};
 use super::server::{jackd_answers, pipewire_answers};
-use super::voices::{Ask, MOST_VOICES, RackControl, VoicePair, rack};
+use super::voices::rack;
 use crate::backend::{
-    CloseError, Health, JackPorts, LatencyParts, MAX_PERIOD_FRAMES, OpenError, Poke, RunInfo, Running,
-    VoicePort, Want,
+    CloseError, Health, LatencyParts, MAX_PERIOD_FRAMES, OpenError, Poke, RunInfo, Running, VoicePort, Want,
 };
+use crate::priority::Priority;
 use crate::pump::Pump;
 use crate::render::{Claim, Format};
 use crate::stats::Counters;
 use crate::sync::{AtomicU32, Ordering::Relaxed};
-use std::collections::HashMap;
+use desk::{Desk, DeskThread};
+use dsp::room::touched;
 use std::ffi::CString;
 use std::ptr::null_mut;
 use std::sync::atomic::AtomicBool;
@@ -27,6 +29,14 @@ const STILL_NS: u64 = 40_000_000;
 /// How long opening waits for another client of this process to be done with its opening or closing.
 const TURN_PATIENCE: Duration = Duration::from_secs(4);
 
+/// A client as libjack knows it.
+#[derive(Clone, Copy)]
+struct Handle {
+    backend: &'static str,
+    library: &'static Library,
+    raw: *mut RawClient,
+}
+
 /// An open client: closed on drop, unless it was closed before.
 pub(super) struct Client {
     backend: &'static str,
@@ -36,18 +46,13 @@ pub(super) struct Client {
     /// Freed after the client is closed.
     process: *mut Process,
     signals: Arc<Signals>,
-    engine: Format,
     format: Format,
     want: Want,
-    rack: RackControl,
-    voices: HashMap<u64, [Port; 2]>,
-    next_voice: u64,
-    remark: Option<String>,
-    connected: bool,
+    /// Asks the server what may take long, on a thread of its own.
+    desk: Option<DeskThread>,
     /// Cycles when they last moved (or the server was last asked), and when that was, in ns.
     moved: (u64, u64),
-    connect_at_ns: u64,
-    asked: Mutex<Option<Result<rt::Promotion, rt::Refused>>>,
+    priority: Priority,
 }
 
 // SAFETY: libjack's functions may be called from any thread; `process` is only freed, by the last owner.
@@ -68,27 +73,27 @@ impl Client {
             .ok_or(OpenError::NoAnswer { backend, seconds: TURN_PATIENCE.as_secs() })?;
         let raw = connect_to_server(backend, library, server, want)?;
         // From here on the client must be closed on every way out.
-        let opened = Self::build(backend, library, raw.0, server, want, claim, poke);
+        let handle = Handle { backend, library, raw: raw.0 };
+        let opened = Self::build(handle, server, want, claim, poke);
         if opened.is_err() {
             // SAFETY: open and not active.
             unsafe { (library.jack_client_close)(raw.0) };
         }
-        let mut client = opened?;
-        let started = client.start();
+        let (mut client, desk) = opened?;
+        let started = client.start(desk);
         // Before a refused client goes: its drop takes a turn, too.
         drop(turn);
         started.map(|()| client)
     }
 
     fn build(
-        backend: &'static str,
-        library: &'static Library,
-        raw: *mut RawClient,
+        handle: Handle,
         server: &str,
         want: &Want,
         claim: Claim,
         poke: Poke,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<(Self, Desk), OpenError> {
+        let Handle { backend, library, raw } = handle;
         let failed = |detail: String| OpenError::Failed { backend, detail };
         // SAFETY: an open client.
         let (hz, period) =
@@ -113,6 +118,7 @@ impl Client {
             freewheeling: AtomicBool::new(false),
             own_latency_frames: pump.resampler_frames(),
             gone: Mutex::new(None),
+            remark: Mutex::new(None),
             counters,
             poke,
         });
@@ -122,54 +128,53 @@ impl Client {
             client: raw,
             pump,
             channels: channels.get(),
-            frames: vec![0.0; MAX_PERIOD_FRAMES * channels.get()],
+            frames: touched(MAX_PERIOD_FRAMES * channels.get()),
             rack,
             gate: want.gate.clone(),
             engine_hz: u64::from(engine.rate.hz()),
             gave_up: false,
             signals: Arc::clone(&signals),
         }));
-        Ok(Self {
+        let desk = Desk::new(handle, Arc::clone(&signals), want.clone(), engine, rate, rack_control);
+        let client = Self {
             backend,
             server: server.into(),
             library,
             raw,
             process,
             signals,
-            engine,
             format,
             want: want.clone(),
-            rack: rack_control,
-            voices: HashMap::new(),
-            next_voice: 1,
-            remark: None,
-            connected: false,
+            desk: None,
             moved: (0, rt::monotonic_ns()),
-            connect_at_ns: 0,
-            asked: Mutex::new(None),
-        })
+            priority: Priority::new(want),
+        };
+        Ok((client, desk))
     }
 
-    fn start(&mut self) -> Result<(), OpenError> {
+    fn start(&mut self, mut desk: Desk) -> Result<(), OpenError> {
         let (library, raw) = (self.library, self.raw);
         // SAFETY: an open client; the name is a C string of libjack's.
         let name = unsafe { text((library.jack_get_client_name)(raw)) };
         if name != self.want.client_name() {
-            self.remark =
-                Some(format!("another `{}` is there: this one is `{name}`", self.want.client_name()));
+            self.signals.remark(Some(format!(
+                "another `{}` is there: this one is `{name}`",
+                self.want.client_name()
+            )));
         }
         // SAFETY: open and not active; `process` is freed and `signals` let go only after it is closed.
         let active = unsafe {
             process::register(library, raw, self.process, &self.signals);
             (library.jack_activate)(raw) == 0
         };
+        let failed = |detail: String| OpenError::Failed { backend: self.backend, detail };
         if !active {
-            let detail = "the server does not let our client start".into();
-            return Err(OpenError::Failed { backend: self.backend, detail });
+            return Err(failed("the server does not let our client start".into()));
         }
         if !self.want.no_connect {
-            self.connect()?;
+            desk.connect()?;
         }
+        self.desk = Some(desk.start().map_err(|error| failed(error.to_string()))?);
         Ok(())
     }
 
@@ -191,6 +196,8 @@ impl Client {
         if self.raw.is_null() {
             return;
         }
+        // It may be waiting for the server's answer: so long the client is not closed.
+        self.desk = None;
         let turn = self.library.coming_and_going.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: open; after close no callback runs any more, so what they used may be freed. Each once, for `raw` is
         // null from now on.
@@ -201,16 +208,6 @@ impl Client {
         }
         drop(turn);
         self.raw = null_mut();
-    }
-
-    /// Unregisters the ports of pairs that have come back.
-    fn reap(&mut self) {
-        while let Ok(pair) = self.rack.returned.pop() {
-            for port in pair.ports {
-                // SAFETY: a port of this client that the callback has let go.
-                unsafe { (self.library.jack_port_unregister)(self.raw, port) };
-            }
-        }
     }
 }
 
@@ -262,13 +259,6 @@ fn register(library: &Library, raw: *mut RawClient, name: &str) -> Option<Port> 
     (!port.is_null()).then_some(Port(port))
 }
 
-/// A voice's name as a part of a port name: what JACK takes, and short enough.
-fn port_name(voice: &str, side: usize) -> String {
-    let plain: String =
-        voice.chars().map(|c| if c.is_ascii_graphic() && c != ':' { c } else { '_' }).take(48).collect();
-    format!("{}_{}", if plain.is_empty() { "voice" } else { &plain }, side + 1)
-}
-
 impl Running for Client {
     fn info(&self) -> RunInfo {
         let period = self.signals.period_frames.load(Relaxed);
@@ -293,19 +283,17 @@ impl Running for Client {
                 device_frames: range.max,
                 resampler_frames: self.signals.own_latency_frames,
             },
-            remark: self.remark.clone(),
+            remark: self.signals.remarked(),
         }
     }
 
     fn health(&mut self) -> Health {
-        self.reap();
         if let Some(reason) = self.signals.gone.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             return Health::Gone(reason);
         }
         if self.is_deserted() {
             return Health::Gone("the server does not run any more".into());
         }
-        self.connect_when_possible();
         match self.signals.rate_hz.load(Relaxed) {
             hz if hz != self.signals.opened_rate_hz => {
                 Health::Changed(format!("the server runs at {hz} Hz now"))
@@ -323,66 +311,24 @@ impl Running for Client {
     }
 
     fn promotion(&self) -> Option<Result<rt::Promotion, rt::Refused>> {
-        let thread = self.signals.counters.thread.load(Relaxed);
         // SAFETY: an open client (`raw` is null only in `drop` and `close`).
         let realtime = unsafe { (self.library.jack_is_realtime)(self.raw) } == 1;
-        if thread == 0 || !realtime || self.want.no_realtime || self.signals.freewheeling.load(Relaxed) {
+        if !realtime || self.signals.freewheeling.load(Relaxed) {
             return None;
         }
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let thread = rt::ThreadId::from_raw(thread as i32);
-        Some(asked.get_or_insert_with(|| rt::promote_thread(thread, rt::Want::AUDIO)).clone())
+        self.priority.ask_when_known(&self.signals.counters)
     }
 
-    fn add_voice_port(&mut self, port: VoicePort) -> Result<(), OpenError> {
-        self.reap();
-        if self.want.jack_ports != JackPorts::Voice || self.voices.contains_key(&port.key) {
-            return Ok(());
+    fn add_voice_port(&mut self, port: VoicePort) {
+        if let Some(desk) = &self.desk {
+            desk.ask(desk::Task::Add(port));
         }
-        let full = || OpenError::Failed {
-            backend: self.backend,
-            detail: format!("no ports for voice `{}`: the server has no room", port.name),
-        };
-        if self.voices.len() == MOST_VOICES || self.rack.ask.is_full() {
-            return Err(full());
-        }
-        let pair = [0, 1].map(|side| {
-            register(self.library, self.raw, &port_name(&port.name, side)).or_else(|| {
-                // The name is taken by another voice: numbered.
-                let number = {
-                    self.next_voice += 1;
-                    self.next_voice
-                };
-                register(self.library, self.raw, &port_name(&format!("{}-{number}", port.name), side))
-            })
-        });
-        let [Some(left), Some(right)] = pair else {
-            for port in pair.into_iter().flatten() {
-                // SAFETY: a port of this client that nobody else knows.
-                unsafe { (self.library.jack_port_unregister)(self.raw, port.0) };
-            }
-            return Err(full());
-        };
-        let voice = VoicePair::new(
-            port.key,
-            [left.0, right.0],
-            port.tap.clone(),
-            self.engine,
-            self.format.rate,
-            MAX_PERIOD_FRAMES,
-        );
-        if self.rack.ask.push(Ask::Add(Box::new(voice))).is_ok() {
-            self.voices.insert(port.key, [left, right]);
-        }
-        Ok(())
     }
 
     fn remove_voice_port(&mut self, key: u64) {
-        if self.voices.remove(&key).is_some() {
-            // A server that stands still takes nothing: then the ports go with the client.
-            let _ = self.rack.ask.push(Ask::Remove(key));
+        if let Some(desk) = &self.desk {
+            desk.ask(desk::Task::Remove(key));
         }
-        self.reap();
     }
 
     fn close(mut self: Box<Self>) -> Result<(), CloseError> {

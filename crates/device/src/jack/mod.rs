@@ -47,6 +47,16 @@ impl Backend for Jack {
         }
     }
 
+    fn way(&self) -> &'static str {
+        // On some systems both are one library.
+        let library = |flavour| library(flavour).ok().map(std::ptr::from_ref);
+        let is_system = || library(Flavour::PipeWire).is_some_and(|it| Some(it) == library(Flavour::System));
+        match self.flavour {
+            Flavour::PipeWire if !is_system() => "pipewire-jack",
+            _ => "jack",
+        }
+    }
+
     fn devices(&self) -> Result<Vec<DeviceInfo>, OpenError> {
         let server = default_server();
         let runs = self.is_running(&Want::default());

@@ -3,8 +3,7 @@
 use super::ffi::{self, LatencyRange, Library, RawClient, RawPort, text};
 use super::voices::Rack;
 use crate::backend::{Gate, MAX_PERIOD_FRAMES, Poke};
-use crate::paced::STACK_BYTES;
-use crate::pump::{Pump, Timing};
+use crate::pump::{Pump, STACK_BYTES, Timing};
 use crate::stats::Counters;
 use crate::sync::{AtomicU32, Ordering::Relaxed};
 use std::ffi::{c_char, c_int, c_void};
@@ -29,6 +28,8 @@ pub(super) struct Signals {
     /// Frames of delay inside, for the server's latency figures.
     pub(super) own_latency_frames: u32,
     pub(super) gone: Mutex<Option<String>>,
+    /// See `RunInfo::remark`.
+    pub(super) remark: Mutex<Option<String>>,
     pub(super) counters: Arc<Counters>,
     pub(super) poke: Poke,
 }
@@ -40,7 +41,7 @@ pub(super) struct Process {
     pub(super) pump: Pump,
     pub(super) channels: usize,
     /// Interleaved frames of one pass.
-    pub(super) frames: Vec<f32>,
+    pub(super) frames: Box<[f32]>,
     pub(super) rack: Rack,
     pub(super) gate: Option<Gate>,
     pub(super) engine_hz: u64,
@@ -61,6 +62,14 @@ unsafe impl Sync for Port {}
 impl Signals {
     pub(super) fn is_gone(&self) -> bool {
         self.gone.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(super) fn remark(&self, remark: Option<String>) {
+        *self.remark.lock().unwrap_or_else(PoisonError::into_inner) = remark;
+    }
+
+    pub(super) fn remarked(&self) -> Option<String> {
+        self.remark.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which JACK servers run, found without waking or starting any; and the library that speaks to them.
 
 use super::ffi::Library;
+#[cfg(unix)]
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -85,12 +87,56 @@ pub(crate) fn pipewire_answers() -> bool {
         .any(|path| answers(path.to_str().unwrap_or_default()))
 }
 
+/// Whether somebody listens. One who stands still does, too: its queue is full after a while, and a connect that waits would
+/// wait for ever.
 #[cfg(unix)]
 fn answers(path: &str) -> bool {
-    std::os::unix::net::UnixStream::connect(path).is_ok()
+    // SAFETY: a zeroed sockaddr_un is valid.
+    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    // The last byte stays zero.
+    if path.is_empty() || path.len() >= address.sun_path.len() {
+        return false;
+    }
+    for (to, from) in address.sun_path.iter_mut().zip(path.bytes()) {
+        *to = from as libc::c_char;
+    }
+    // SAFETY: a fresh descriptor, owned from here on; the address is a sockaddr_un of the length that is given.
+    unsafe {
+        let socket = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
+        if socket < 0 {
+            return false;
+        }
+        let socket = OwnedFd::from_raw_fd(socket);
+        libc::fcntl(socket.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC);
+        libc::fcntl(socket.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK);
+        let bytes = size_of_val(&address) as libc::socklen_t;
+        libc::connect(socket.as_raw_fd(), std::ptr::from_ref(&address).cast(), bytes) == 0
+            || std::io::Error::last_os_error().kind() == std::io::ErrorKind::WouldBlock
+    }
 }
 
 #[cfg(not(unix))]
 fn answers(_: &str) -> bool {
     false
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    /// A socket that somebody listens at answers, however many wait at it already; one left behind does not.
+    #[test]
+    fn a_full_queue_is_an_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let path = path.to_str().unwrap();
+        let listener = UnixListener::bind(path).unwrap();
+        // Nobody accepts: a socket that is closed again keeps its place in the queue.
+        assert!((0..5000).all(|_| answers(path)));
+        drop(listener);
+        assert!(!answers(path));
+        assert!(!answers("") && !answers(&"x".repeat(200)));
+    }
 }

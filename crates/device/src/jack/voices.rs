@@ -3,6 +3,7 @@
 use super::ffi::{Library, RawPort};
 use crate::render::Format;
 use dsp::resample::{Quality, Resampler};
+use dsp::room::touched;
 use ring::BroadcastReader;
 use units::{ChannelCount, SampleRate};
 
@@ -17,7 +18,7 @@ pub(super) struct VoicePair {
     pub(super) ports: [*mut RawPort; 2],
     tap: BroadcastReader,
     channels: usize,
-    scratch: Vec<f32>,
+    scratch: Box<[f32]>,
     fit: Option<Fit>,
 }
 
@@ -47,11 +48,11 @@ impl VoicePair {
             let count = ChannelCount::new(channels).unwrap_or(ChannelCount::STEREO);
             let ratio = f64::from(engine.rate.hz()) / f64::from(device.hz());
             let most = (most_frames as f64 * ratio) as usize * 2 + 1024;
-            let mut waiting = Vec::with_capacity(most * channels);
-            waiting.resize(SLACK_FRAMES * channels, 0.0);
+            let mut waiting = touched(most * channels).into_vec();
+            waiting.truncate(SLACK_FRAMES * channels);
             Fit { resampler: Resampler::new(engine.rate, device, count, Quality::Fine), waiting }
         });
-        Self { key, ports, tap, channels, scratch: vec![0.0; most_frames * channels], fit }
+        Self { key, ports, tap, channels, scratch: touched(most_frames * channels), fit }
     }
 
     /// Fills frames `at..at + frames` of both ports' buffers of `whole` frames. `[rt]`

@@ -241,8 +241,9 @@ impl Signals {
     }
 }
 
-/// One callback of the stream. `[rt]`
+/// One callback of the stream. `[rt]`, after the first
 fn fill(stream: &Stream, pump: &mut Pump, channels: usize, period: usize, signals: &Signals) {
+    pump.keep_stack();
     if let Ok(time) = stream.time() {
         signals.delay_frames.store(time.delay().max(0) as u64, Relaxed);
         signals.note_ticks(time.ticks(), u64::from(time.rate().denom), period);

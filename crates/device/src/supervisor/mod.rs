@@ -8,17 +8,20 @@
 //!     |wake            rest |  +---- opened again, moves ----+
 //!     +------- Resting <----+
 //! ```
-//! Opening and closing may hang with a dead server: both happen on threads of their own.
+//! Whatever may hang with a dead server (opening, closing, ports, rtkit) happens on threads of their own: this one waits for
+//! nobody, and a call that does not come back holds up only those that would go the same way.
+//!
+//! Invariant: awake, time moves. A recording that holds sound is never opened again, nor closed for want of voices.
 
-mod open;
+mod hands;
 mod report;
 mod work;
 
-use crate::backend::{CloseError, OpenError, VoicePort, Want};
-use crate::choose::{Candidate, candidates};
+use crate::backend::{CloseError, OpenError, Poke, VoicePort, Want};
+use crate::choose::Selection;
 use crate::render::{Format, Render, RendererSeat, Sitter};
 pub use report::{Clock, Notice, Status};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -43,6 +46,8 @@ pub struct SupervisorConfig {
 pub(crate) enum Ask {
     /// Something happened: look.
     Look,
+    /// Something that the user should know.
+    Remark(String),
     /// Close the device until woken.
     Rest,
     /// Open it again; answers when it is open (or the null clock instead).
@@ -71,19 +76,20 @@ impl Supervisor {
     /// # Errors
     /// When a named backend can't be opened; `auto` always finds one.
     pub fn open(config: SupervisorConfig) -> Result<(Self, Receiver<Notice>), OpenError> {
-        let list = candidates(&config.backend, &config.want)?;
-        Self::over(list, config)
+        let selection = Selection::new(&config.backend, &config.want)?;
+        Self::over(selection, config.want.no_realtime)
     }
 
-    fn over(list: Vec<Candidate>, config: SupervisorConfig) -> Result<(Self, Receiver<Notice>), OpenError> {
+    fn over(selection: Selection, no_realtime: bool) -> Result<(Self, Receiver<Notice>), OpenError> {
         let (ask, asked) = channel();
         let (tell, notices) = channel();
         let seat = RendererSeat::new();
         let status = Arc::new(Mutex::new(Status::default()));
-        let mut work = Work::new(seat.clone(), ask.clone(), tell, Arc::clone(&status), config);
-        work.open_first(list)?;
+        let poke = Poke::new(ask.clone());
+        let mut work = Work::new(seat.clone(), poke, tell, Arc::clone(&status), selection, no_realtime);
+        work.open_first()?;
         let thread = std::thread::Builder::new()
-            .name("forebay-devices".into())
+            .name("forebay-supervisor".into())
             .spawn(move || work.run(&asked))
             .map_err(|error| OpenError::Failed { backend: "supervisor", detail: error.to_string() })?;
         Ok((Self { seat, ask, status, thread: Some(thread) }, notices))
@@ -123,7 +129,8 @@ impl Supervisor {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).fresh()
     }
 
-    /// Closes the device until [`Supervisor::wake`]: for a daemon without voices. Time stands still. `[control]`
+    /// Closes the device until [`Supervisor::wake`]: for a daemon without voices. Time stands still. A file goes on: closed, it
+    /// could only be overwritten. `[control]`
     pub fn rest(&self) {
         self.tell(Ask::Rest);
     }
@@ -156,13 +163,18 @@ impl Supervisor {
     fn end(&mut self) -> Result<(), CloseError> {
         let (reply, answer) = channel();
         self.tell(Ask::End(reply));
-        let closed = answer.recv_timeout(ANSWER_PATIENCE).unwrap_or(Ok(()));
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            return Err(CloseError::Panicked("supervised"));
+        let thread = self.thread.take();
+        match answer.recv_timeout(ANSWER_PATIENCE) {
+            // It hangs in spite of all: it is left to itself, for the program has to end.
+            Err(RecvTimeoutError::Timeout) => {
+                Err(CloseError::NoAnswer { backend: "supervised", seconds: ANSWER_PATIENCE.as_secs() })
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(CloseError::Panicked("supervised")),
+            Ok(closed) => match thread.map(JoinHandle::join) {
+                Some(Err(_)) => Err(CloseError::Panicked("supervised")),
+                _ => closed,
+            },
         }
-        closed
     }
 
     fn tell(&self, ask: Ask) {

@@ -76,7 +76,7 @@ pub enum Notice {
         device: String,
         /// Why.
         reason: String,
-        /// Whether it is opened again. (A file would be overwritten.)
+        /// Whether it is taken back when it returns. (A file is not.)
         comes_back: bool,
     },
     /// It plays again.
@@ -112,12 +112,8 @@ impl fmt::Display for Notice {
         match self {
             Self::Chosen(choice) => write!(f, "playing on {choice}"),
             Self::Lost { backend, device, reason, comes_back } => {
-                let future = if *comes_back {
-                    "time goes on, it is taken back when it returns"
-                } else {
-                    "time goes on without it"
-                };
-                write!(f, "{backend} ({device}) is gone: {reason}; {future}")
+                let then = if *comes_back { "it is taken back when it returns" } else { "nothing is heard" };
+                write!(f, "{backend} ({device}) is gone: {reason}; time goes on, {then}")
             }
             Self::Back { backend, device } => write!(f, "{backend} ({device}) is back"),
             Self::NotMoving { backend, device } => write!(

@@ -134,10 +134,18 @@ const CASE: &str = "FOREBAY_TEST_CASE";
 /// True in the child that runs `case` with `env` set; else runs that child, for what belongs to a whole process (its
 /// environment, a loaded library), passes on what it skipped, and fails where it fails.
 pub fn is_child(case: &str, env: &[(&str, std::ffi::OsString)]) -> bool {
+    is_child_under(&[], case, env)
+}
+
+/// The same with the child started by the command `wrap`.
+pub fn is_child_under(wrap: &[&str], case: &str, env: &[(&str, std::ffi::OsString)]) -> bool {
     if std::env::var(CASE).is_ok_and(|running| running == case) {
         return true;
     }
-    let output = Command::new(std::env::current_exe().unwrap())
+    let exe = std::env::current_exe().unwrap();
+    let mut words = wrap.iter().map(std::ffi::OsString::from).chain([exe.into()]);
+    let output = Command::new(words.next().unwrap())
+        .args(words)
         .args([case, "--exact", "--nocapture"])
         .env(CASE, case)
         .envs(env.iter().map(|(name, value)| (name, value)))

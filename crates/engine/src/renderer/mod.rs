@@ -13,6 +13,7 @@ use crate::stats::{MainPage, MainStats};
 use crate::voice;
 use crate::wire::{Command, RawNotice, Trash};
 use dsp::guard::GuardLimits;
+use dsp::room::touched;
 use dsp::route::Route;
 use dsp::simd::Cpu;
 use events::Events;
@@ -83,14 +84,6 @@ pub struct Renderer {
     notices: Notices,
     page: Arc<MainPage>,
     blocks: u64,
-}
-
-/// Room for samples whose pages are there: zeroed memory straight from the system has none until it is written to, and
-/// the first write would be a page fault of the audio thread.
-fn touched(len: usize) -> Box<[f32]> {
-    let mut room = vec![1.0; len].into_boxed_slice();
-    std::hint::black_box(&mut room).fill(0.0);
-    room
 }
 
 /// Room for one piece of one voice.
@@ -292,6 +285,11 @@ impl Renderer {
     /// Engine frame of the next block.
     pub fn frame(&self) -> FramePos {
         FramePos(self.frame)
+    }
+
+    /// The sample value that no sample of main passes.
+    pub fn ceiling(&self) -> f32 {
+        self.protection.ceiling()
     }
 
     /// How far main lies behind the voices, in frames: the limiter's look-ahead.

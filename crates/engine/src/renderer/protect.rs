@@ -38,6 +38,10 @@ impl Protection {
         }
     }
 
+    pub(super) fn ceiling(&self) -> f32 {
+        self.limiter.ceiling()
+    }
+
     pub(super) fn latency_frames(&self) -> usize {
         self.limiter.latency_frames()
     }

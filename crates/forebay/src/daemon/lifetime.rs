@@ -16,16 +16,15 @@ pub(crate) enum Wish {
 /// Follows the number of voices.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DeviceLife {
-    patience: Option<Duration>,
+    patience: Duration,
     voices: usize,
     voiceless_since: Duration,
     resting: bool,
 }
 
 impl DeviceLife {
-    /// A device that is open, without voices, at time zero of the caller's clock; closed after `patience` without any;
-    /// `None`: never.
-    pub(crate) fn new(patience: Option<Duration>) -> Self {
+    /// A device that is open, without voices, at time zero of the caller's clock; closed after `patience` without any.
+    pub(crate) fn new(patience: Duration) -> Self {
         Self { patience, voices: 0, voiceless_since: Duration::ZERO, resting: false }
     }
 
@@ -39,8 +38,7 @@ impl DeviceLife {
 
     /// What to do at `now`; what it says is taken as done.
     pub(crate) fn wish(&mut self, now: Duration) -> Wish {
-        let Some(patience) = self.patience else { return Wish::Wait(None) };
-        let left = (self.voiceless_since + patience).saturating_sub(now);
+        let left = (self.voiceless_since + self.patience).saturating_sub(now);
         match (self.voices > 0, self.resting) {
             (true, true) => {
                 self.resting = false;
@@ -67,7 +65,7 @@ mod tests {
     /// It goes 30 s after the last voice, not before, comes with the next one, and is then left alone.
     #[test]
     fn rests_and_wakes() {
-        let mut life = DeviceLife::new(Some(seconds(30)));
+        let mut life = DeviceLife::new(seconds(30));
         assert_eq!(life.wish(seconds(10)), Wish::Wait(Some(seconds(20))));
         life.voices(seconds(20), 2);
         assert_eq!(life.wish(seconds(100)), Wish::Wait(None));
@@ -81,20 +79,10 @@ mod tests {
         assert_eq!(life.wish(seconds(1000)), Wish::Wait(None));
     }
 
-    /// What must stay open stays so, with voices and without.
-    #[test]
-    fn never_rests() {
-        let mut life = DeviceLife::new(None);
-        assert_eq!(life.wish(seconds(1000)), Wish::Wait(None));
-        life.voices(seconds(1000), 1);
-        life.voices(seconds(1001), 0);
-        assert_eq!(life.wish(seconds(5000)), Wish::Wait(None));
-    }
-
     /// A voice that comes and goes while the device rests starts the wait anew.
     #[test]
     fn a_short_voice() {
-        let mut life = DeviceLife::new(Some(seconds(30)));
+        let mut life = DeviceLife::new(seconds(30));
         assert_eq!(life.wish(seconds(30)), Wish::Rest);
         life.voices(seconds(50), 1);
         assert_eq!(life.wish(seconds(50)), Wish::Wake);

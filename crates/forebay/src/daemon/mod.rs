@@ -143,9 +143,7 @@ impl Daemon {
         let (devices, resident) = (Arc::downgrade(&supervisor), Resident::default());
         let hooks = DaemonHooks { news: news_in, devices, resident, began };
         let server = Server::start(listener, engine, settings, Arc::new(hooks))?;
-        // A file that is opened again begins anew: what was recorded would be lost.
-        let is_file = supervisor.status().device.is_some_and(|device| device.backend == "file");
-        let life = DeviceLife::new((!is_file).then_some(patience.device));
+        let life = DeviceLife::new(patience.device);
         Ok(Self { supervisor, server, news, began, life, socket: place.socket().to_owned(), choice })
     }
 

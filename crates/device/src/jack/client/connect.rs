@@ -1,23 +1,20 @@
 //! What main is connected to.
 
-use super::Client;
+use super::desk::Desk;
 use crate::backend::OpenError;
 use crate::jack::ffi::{self, text};
 use std::ffi::CString;
 
 /// Said while there is nothing to connect to.
 const NO_OUTPUTS: &str = "the server has no outputs to connect to: nothing is heard until it has";
-/// Between looks for outputs, while there are none.
-const CONNECT_PAUSE_NS: u64 = 200_000_000;
-impl Client {
+
+impl Desk {
     /// Connects main, now or as soon as there is something to connect to. (A sink of PipeWire shows its ports a moment
     /// after itself; headphones come when they come.)
     pub(super) fn connect_when_possible(&mut self) {
-        let now_ns = rt::monotonic_ns();
-        if self.connected || self.want.no_connect || now_ns < self.connect_at_ns {
+        if self.connected || self.want.no_connect {
             return;
         }
-        self.connect_at_ns = now_ns + CONNECT_PAUSE_NS;
         // A named target was there when the client was opened.
         let _ = self.connect();
     }
@@ -31,20 +28,26 @@ impl Client {
         if targets.is_empty() {
             if let Some(wanted) = self.want.device.clone() {
                 let found = clients_with_inputs(&self.inputs_of(Some("")));
-                return Err(OpenError::NoSuchDevice { backend: self.backend, wanted, found });
+                return Err(OpenError::NoSuchDevice { backend: self.handle.backend, wanted, found });
             }
-            self.remark = Some(NO_OUTPUTS.into());
+            self.signals.remark(Some(NO_OUTPUTS.into()));
             return Ok(());
         }
         self.connected = true;
-        self.remark.take_if(|remark| remark == NO_OUTPUTS);
+        if self.signals.remarked().is_some_and(|remark| remark == NO_OUTPUTS) {
+            self.signals.remark(None);
+        }
         let mono = self.signals.ports.len() == 1;
         for (at, target) in targets.iter().enumerate().take(if mono { 2 } else { self.signals.ports.len() }) {
             let port = self.signals.ports[if mono { 0 } else { at }];
             let Ok(target) = CString::new(target.as_str()) else { continue };
             // SAFETY: an active client, a port of it, C strings. A refusal (connected already) leaves it as it is.
             unsafe {
-                (self.library.jack_connect)(self.raw, (self.library.jack_port_name)(port.0), target.as_ptr());
+                (self.handle.library.jack_connect)(
+                    self.handle.raw,
+                    (self.handle.library.jack_port_name)(port.0),
+                    target.as_ptr(),
+                );
             }
         }
         Ok(())
@@ -55,7 +58,12 @@ impl Client {
         let flags = ffi::PORT_IS_INPUT | if client.is_none() { ffi::PORT_IS_PHYSICAL } else { 0 };
         // SAFETY: an open client; a null pattern matches all; the list is null-terminated and freed once.
         let all = unsafe {
-            let list = (self.library.jack_get_ports)(self.raw, std::ptr::null(), ffi::AUDIO.as_ptr(), flags);
+            let list = (self.handle.library.jack_get_ports)(
+                self.handle.raw,
+                std::ptr::null(),
+                ffi::AUDIO.as_ptr(),
+                flags,
+            );
             if list.is_null() {
                 return Vec::new();
             }
@@ -64,7 +72,7 @@ impl Client {
                 .take_while(|it| !it.is_null())
                 .map(|it| text(it))
                 .collect::<Vec<_>>();
-            (self.library.jack_free)(list.cast());
+            (self.handle.library.jack_free)(list.cast());
             names
         };
         match client {
