@@ -28,7 +28,11 @@ impl RingShape {
         Samples::bytes(self.channels.get() as u32, self.capacity_frames)
     }
 
-    fn check(&self) -> Result<(), MemoryError> {
+    /// Whether a ring can have this shape: ask before its memory is made.
+    ///
+    /// # Errors
+    /// [`MemoryError::Capacity`].
+    pub fn check(&self) -> Result<(), MemoryError> {
         let capacity = self.capacity_frames;
         if capacity.is_power_of_two() && (2..=MAX_CAPACITY_FRAMES).contains(&capacity) {
             Ok(())
