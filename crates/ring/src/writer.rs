@@ -77,7 +77,8 @@ impl Writer {
     /// Takes the producer's end of a ring whose [`crate::Reader`] is already attached, where its predecessor left
     /// it or at the beginning.
     ///
-    /// At most one Writer of a ring may be in use at a time; a second one garbles the sound of this ring.
+    /// At most one Writer of a ring may be in use at a time: the copies of a second one race with those of the first, and the
+    /// sound of this ring is garbled. (In which process the other one is no type can tell.)
     pub fn attach(memory: RingMemory) -> Self {
         let write = memory.producer.write.load(Ordering::Relaxed);
         let marker_write = memory.producer.marker_write.load(Ordering::Relaxed);

@@ -76,7 +76,7 @@ pub struct Reader {
 
 impl Reader {
     /// Takes the engine's end of a ring and puts every shared word to its first value: attach the Reader before the
-    /// Writer. \[control\]
+    /// Writer. At most one Reader of a ring may be in use at a time. \[control\]
     pub fn attach(memory: RingMemory, config: ReaderConfig) -> Self {
         memory.reset();
         let shape = memory.shape;
