@@ -114,7 +114,7 @@ pub use event::{
 pub use group::{Commit, Group, GroupMemory, group};
 pub use marker::{Marker, MarkerKind};
 pub use memory::{MAX_CAPACITY_FRAMES, MemoryError, RingMemory, RingShape};
-pub use params::{MAX_GAIN, Params};
+pub use params::{FLAG_MUTE, MAX_GAIN, Params};
 pub use reader::{Begun, Fault, LatePolicy, Ledger, Reader, ReaderConfig, Resume, State, Underrun};
 pub use region::Region;
 pub use writer::{EngineSide, MarkerQueueFull, Writer};

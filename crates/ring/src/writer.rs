@@ -2,6 +2,7 @@
 
 use crate::marker::Marker;
 use crate::memory::{RingMemory, RingShape};
+use crate::params::FLAG_MUTE;
 use crate::reader::State;
 use crate::sync::Ordering;
 use crate::words::MARKERS;
@@ -177,7 +178,8 @@ impl Writer {
 
     /// Asks for silence or an end of it; the engine ramps.
     pub fn set_mute(&mut self, mute: bool) {
-        self.memory.producer.flags.store(u32::from(mute), Ordering::Relaxed);
+        let flags = if mute { FLAG_MUTE } else { 0 };
+        self.memory.producer.flags.store(flags, Ordering::Relaxed);
     }
 }
 
