@@ -144,10 +144,10 @@ fn broadcast_between_threads() {
     });
 }
 
-/// Events arrive whole and in order.
+/// Events arrive whole and in order, across the wrap of their counters.
 #[test]
 fn events_between_threads() {
-    let (mut writer, mut reader) = events(EventMemory::heap(64));
+    let (mut writer, mut reader) = events(EventMemory::heap(64).with_count(u32::MAX - 50_000));
     let count = 100_000 * prove_factor().min(40) as u32;
     let event =
         |at: u32| TimedEvent { at, slot: !at, kind: EventKind::Gain, value: at as f32, ramp_frames: at / 3 };

@@ -32,7 +32,7 @@ impl Reader {
         self.find_calm();
     }
 
-    /// Time that passed without a read is missed.
+    /// Time passed without a read: with `skip` the voice goes on unheard, with `hold` it stands still.
     fn pass_to(&mut self, engine_frame: i64) {
         let gap = engine_frame - self.now;
         let skips = self.policy == LatePolicy::Skip && matches!(self.state, State::Playing | State::Starved);

@@ -103,7 +103,8 @@ impl Session {
         let config = HostConfig { session_id, rate, crossfade_frames: FADE_FRAMES, first };
         let host = Host::new(config).expect("shared memory");
         let group = engine.add_group(Group::attach(host.group())).expect("room");
-        let events = engine.add_events(EventReader::attach(host.events())).expect("room");
+        let events = EventReader::attach(host.events().with_count(first));
+        let events = engine.add_events(events).expect("room");
         let control = host.control().region();
         Self { host, control, group, events, voices: [None, None] }
     }
