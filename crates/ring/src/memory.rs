@@ -167,7 +167,8 @@ impl RingMemory {
         self
     }
 
-    /// Puts every word to its first value: counters at `first`, gain 1, pan centre, everything else 0.
+    /// Puts the words of both ends to their first value: counters at `first`, gain 1, pan centre, everything else 0. The
+    /// target lead is the control side's, and markers are not read before they are counted: both stay.
     pub(crate) fn reset(&self) {
         let (producer, engine, first) = (&*self.producer, &*self.engine, self.shape.first);
         for word in [&producer.pan, &producer.flags].into_iter().chain(&producer.reserved) {

@@ -4,13 +4,14 @@ use super::queue::Pending;
 use super::{Fade, Fault, LatePolicy, Reader, State};
 use crate::marker::{Marker, MarkerKind};
 use crate::words::MARKERS;
+use units::wrapped_distance;
 
 /// Times further away than this are lies: beyond it wrapping words can't be compared.
 const WINDOW: i64 = 1 << 30;
 
-/// The value nearest to `near` whose low word is `low`.
+/// The value nearest to `near` whose low word is `low`; unlike a [`units::FramePos`] it may lie before 0.
 pub(super) fn widen(near: i64, low: u32) -> i64 {
-    near + i64::from(low.wrapping_sub(near as u32) as i32)
+    near + wrapped_distance(near as u32, low)
 }
 
 impl Reader {
