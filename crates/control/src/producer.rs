@@ -208,21 +208,6 @@ impl SpeedMeter {
 mod tests {
     use super::*;
 
-    /// Two voices that take 100 ms of a second each run at five times real time, across the wrap of what is told.
-    #[test]
-    fn speed_of_two_voices() {
-        let mut meter = SpeedMeter::default();
-        meter.add(0, u32::MAX - 9, u32::MAX - 9);
-        meter.add(1, 0, 0);
-        meter.pass(48_000, 48_000);
-        meter.add(0, 47_990, 99_990);
-        meter.add(1, 48_000, 100_000);
-        meter.pass(96_000, 48_000);
-        assert!((meter.speed().unwrap() - 5.0).abs() < 1e-9);
-        meter.pass(144_000, 48_000);
-        assert!((meter.speed().unwrap() - 5.0).abs() < 1e-9, "a pause is no slowness");
-    }
-
     /// Whatever words a producer writes into its stats, its speed is none or a number above 0.
     #[test]
     fn speed_of_a_liar() {
@@ -239,6 +224,21 @@ mod tests {
             meter.pass(turn * 9_600, 48_000);
             assert!(meter.speed().is_none_or(|speed| speed.is_finite() && speed > 0.0));
         }
+    }
+
+    /// Two voices that take 100 ms of a second each run at five times real time, across the wrap of what is told.
+    #[test]
+    fn speed_of_two_voices() {
+        let mut meter = SpeedMeter::default();
+        meter.add(0, u32::MAX - 9, u32::MAX - 9);
+        meter.add(1, 0, 0);
+        meter.pass(48_000, 48_000);
+        meter.add(0, 47_990, 99_990);
+        meter.add(1, 48_000, 100_000);
+        meter.pass(96_000, 48_000);
+        assert!((meter.speed().unwrap() - 5.0).abs() < 1e-9);
+        meter.pass(144_000, 48_000);
+        assert!((meter.speed().unwrap() - 5.0).abs() < 1e-9, "a pause is no slowness");
     }
 
     /// A lead that falls in real time drains at 1; a splice makes it `refilling` for its target.
