@@ -208,6 +208,24 @@ impl SpeedMeter {
 mod tests {
     use super::*;
 
+    /// Whatever words a producer writes into its stats, its speed is none or a number above 0.
+    #[test]
+    fn speed_of_a_liar() {
+        let mut meter = SpeedMeter::default();
+        let mut random = 1_u64;
+        for turn in 1..10_000_u64 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (slot, words) = ((random >> 58) as usize, [random >> 32, random >> 16]);
+            let [frames, busy_us] = words.map(|word| if turn % 7 == 0 { 0 } else { word as u32 });
+            meter.add(slot, frames, busy_us);
+            if turn % 11 == 0 {
+                meter.remove(slot);
+            }
+            meter.pass(turn * 9_600, 48_000);
+            assert!(meter.speed().is_none_or(|speed| speed.is_finite() && speed > 0.0));
+        }
+    }
+
     /// Two voices that take 100 ms of a second each run at five times real time, across the wrap of what is told.
     #[test]
     fn speed_of_two_voices() {

@@ -151,7 +151,8 @@ fn lost_notices_are_counted() {
     for k in 0..8 {
         let mut spec = steady(1, noise(k)).behaving(underruns);
         spec.lead_frames = 256;
-        spec.reader.crossfade_frames = 8;
+        // With `hold` it comes back after every pause.
+        spec.reader = ring::ReaderConfig { policy: ring::LatePolicy::Hold, crossfade_frames: 8 };
         ids.push(rig.voice("dry", spec));
     }
     rig.run(640 * 600, 64);

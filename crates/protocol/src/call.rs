@@ -36,7 +36,7 @@ macro_rules! calls {
                     $($name => typed(method, params).map(Self::$variant),)*
                     _ => Err(ErrorObject::new(
                         ErrorWord::MethodNotFound,
-                        format!("no method {:?}: there are {}", shortened(method), Self::METHODS.join(", ")),
+                        format!("no method {:?}: there are {}", shortened(method, 40), Self::METHODS.join(", ")),
                     )),
                 }
             }
@@ -86,13 +86,21 @@ fn typed<T: DeserializeOwned>(method: &str, params: Option<Value>) -> Result<T, 
             return Err(ErrorObject::new(ErrorWord::InvalidParams, message));
         }
     };
-    serde_json::from_value(params)
-        .map_err(|error| ErrorObject::new(ErrorWord::InvalidParams, format!("params of {method}: {error}")))
+    serde_json::from_value(params).map_err(|error| {
+        let error = shortened(&error.to_string(), 240);
+        ErrorObject::new(ErrorWord::InvalidParams, format!("params of {method}: {error}"))
+    })
 }
 
-/// So that an answer never is much longer than its question.
-fn shortened(text: &str) -> String {
-    text.chars().take(40).collect()
+/// At most about `most_bytes` of a text that the sender chose, so that the answer fits into a line whatever it was: the
+/// begin, which says what is wrong, and the end, which says what is possible.
+fn shortened(text: &str, most_bytes: usize) -> String {
+    if text.len() <= most_bytes {
+        return text.to_owned();
+    }
+    let begin = text.floor_char_boundary(most_bytes / 3);
+    let end = text.ceil_char_boundary(text.len() - (most_bytes - most_bytes / 3));
+    format!("{}...{}", &text[..begin], &text[end..])
 }
 
 /// `hello`: opens the session of this connection. The first line of every producer.

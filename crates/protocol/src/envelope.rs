@@ -15,8 +15,9 @@ pub const DOORBELL: &[u8] = b"\n";
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Id {
-    /// A number (forebay's own clients count up).
-    Number(#[cfg_attr(test, schemars(with = "f64"))] serde_json::Number),
+    /// A whole number of at most 64 bits (forebay's own clients count up): another one might not come back as it was
+    /// sent.
+    Number(#[cfg_attr(test, schemars(with = "i64"))] serde_json::Number),
     /// A text.
     Text(String),
     /// In a reply to what could not be read.
@@ -82,11 +83,12 @@ const MAX_ID_BYTES: usize = 128;
 fn take_id(members: &mut Map<String, Value>) -> Result<Option<Id>, Refusal> {
     match members.remove("id") {
         None => Ok(None),
-        Some(Value::Number(number)) => Ok(Some(Id::Number(number))),
+        Some(Value::Number(number)) if !number.is_f64() => Ok(Some(Id::Number(number))),
         Some(Value::String(text)) if text.len() <= MAX_ID_BYTES => Ok(Some(Id::Text(text))),
         Some(Value::Null) => Ok(Some(Id::Null)),
         Some(_) => {
-            Err(invalid(Id::Null, "the member \"id\" must be a number or a text of at most 128 bytes"))
+            let message = "the member \"id\" must be a whole number or a text of at most 128 bytes";
+            Err(invalid(Id::Null, message))
         }
     }
 }
@@ -223,6 +225,10 @@ mod tests {
         assert_eq!(word_of("[]"), (Id::Null, InvalidRequest));
         assert_eq!(word_of(r#"{"jsonrpc":"1.0","id":7,"method":"ping"}"#), (seven(), InvalidRequest));
         assert_eq!(word_of(r#"{"jsonrpc":"2.0","id":[],"method":"ping"}"#), (Id::Null, InvalidRequest));
+        for id in ["1.5", "1E5", "-0", "18446744073709551616", "true", &format!("\"{}\"", "i".repeat(129))] {
+            let line = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+            assert_eq!(word_of(&line), (Id::Null, InvalidRequest), "{id}");
+        }
         assert_eq!(word_of(r#"{"jsonrpc":"2.0","id":7,"method":5}"#), (seven(), InvalidRequest));
         assert_eq!(word_of(r#"{"jsonrpc":"2.0","id":7,"method":"pingg"}"#), (seven(), MethodNotFound));
         assert_eq!(
@@ -237,6 +243,45 @@ mod tests {
         assert_eq!(word_of(wide), (seven(), InvalidParams));
         let long = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"{}"}}"#, "m".repeat(60_000));
         assert_eq!(word_of(&long), (seven(), MethodNotFound));
+    }
+
+    /// A line that is as long as a line can be is refused in a short one, whatever it is full of: each of its bytes may
+    /// become eight in the text of an error. The error says what is wrong and what is possible all the same.
+    #[test]
+    fn long_lines_get_short_answers() {
+        let fill = |begin: &str, piece: &str, end: &str| {
+            let room = MAX_LINE_BYTES - 1 - begin.len() - end.len();
+            begin.to_owned() + &piece.repeat(room / piece.len()) + end
+        };
+        for piece in ["A", "\u{301}", "\\u0001", "\\\\"] {
+            let head = r#"{"jsonrpc":"2.0","id":7,"method":"#;
+            let unknown = fill(&format!(r#"{head}"hello","params":{{""#), piece, r#"":1}}"#);
+            let wrong = fill(&format!(r#"{head}"voice.close","params":{{"slot":""#), piece, r#""}}"#);
+            let method = fill(&format!("{head}\""), piece, r#""}"#);
+            for (line, says) in [(unknown, "`lead_ms`"), (wrong, "expected u32"), (method, "voice.open")] {
+                let refusal = Request::parse(line.as_bytes()).expect_err("must be refused");
+                assert!(refusal.error.message.contains(says), "{}", refusal.error.message);
+                assert!(error_line(&refusal.id, &refusal.error).len() < 2_000, "{}", refusal.error.message);
+            }
+        }
+    }
+
+    /// An error of a newer daemon, or of another program, is an error all the same: its word is none.
+    #[test]
+    fn unknown_errors_are_errors() {
+        for data in [r#"{"word":"from_the_future"}"#, r#"{"other":1}"#, "\"text\"", "[1]", "null"] {
+            let line = format!(
+                r#"{{"jsonrpc":"2.0","id":7,"error":{{"code":-32099,"message":"no","data":{data}}}}}"#
+            );
+            let error = ErrorObject { code: -32_099, message: "no".into(), data: None };
+            let reply = FromDaemon::Reply { id: Id::from(7), outcome: Err(error) };
+            assert_eq!(FromDaemon::parse(line.as_bytes()).unwrap(), reply, "{data}");
+        }
+        let newer = br#"{"jsonrpc":"2.0","id":7,"error":{"code":-32006,"message":"no","data":{"word":"slots_full","slots":64}}}"#;
+        let Ok(FromDaemon::Reply { outcome: Err(error), .. }) = FromDaemon::parse(newer) else {
+            panic!("an error")
+        };
+        assert_eq!(error.word(), Some(ErrorWord::SlotsFull));
     }
 
     /// Absent params are an empty object; what is left out has its documented default.

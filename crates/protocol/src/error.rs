@@ -1,6 +1,7 @@
 //! What a refused request gets back.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 /// The `error` member of a reply: a code, a sentence that says what to do, and a word for programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,9 +11,15 @@ pub struct ErrorObject {
     pub code: i32,
     /// What is wrong and what to do, for people.
     pub message: String,
-    /// What is wrong, for programs. Absent in errors of another program than forebay.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What is wrong, for programs. Absent in errors of another program than forebay, and of a newer one that has other
+    /// words: a reader goes by `code` and `message` then.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub data: Option<ErrorDetail>,
+}
+
+/// A detail as far as this build knows it; anything else is none, for an error must not break who reads it.
+fn known<'de, D: Deserializer<'de>>(data: D) -> Result<Option<ErrorDetail>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(data)?).ok())
 }
 
 /// The `data` member of an error.

@@ -1,8 +1,8 @@
 //! One writer that never waits, any number of readers that learn what they lost.
 
 use crate::MAX_CAPACITY_FRAMES;
+use crate::pairs::Pairs;
 use crate::region::Region;
-use crate::samples::Samples;
 use crate::sync::{AtomicU64, Ordering, fence};
 use crate::words::{Shared, Words};
 use std::cell::Cell;
@@ -52,35 +52,35 @@ pub fn broadcast(region: &Region, channels: ChannelCount) -> (BroadcastWriter, B
     let fit = region.len().saturating_sub(HEADER_BYTES) / frame_bytes;
     assert!(fit >= 2, "{} bytes hold no broadcast ring of {} channels", region.len(), channels.get());
     let capacity = MAX_CAPACITY_FRAMES.min(1 << fit.ilog2().min(31));
-    let (words, samples) = place(region, channels.get() as u32, capacity);
-    ends(words, samples.overtaken())
+    let (words, frames) = place(region, channels.get() as u32, capacity);
+    ends(words, frames)
 }
 
 #[cfg(not(loom))]
-fn place(region: &Region, channels: u32, capacity: u32) -> (Shared<BroadcastWords>, Samples) {
+fn place(region: &Region, channels: u32, capacity: u32) -> (Shared<BroadcastWords>, Pairs) {
     let words = Shared::over(region, "broadcast counters").expect("a region of this size, aligned");
     let frames = region.slice(HEADER_BYTES, region.len() - HEADER_BYTES);
-    (words, Samples::over(&frames, channels, capacity).expect("a region of this size"))
+    (words, Pairs::over(&frames, channels, capacity).expect("a region of this size"))
 }
 
 /// Loom's atomics are larger than the region's words: under it the memory is the ring's own.
 #[cfg(loom)]
-fn place(_: &Region, channels: u32, capacity: u32) -> (Shared<BroadcastWords>, Samples) {
-    (Shared::new(BroadcastWords::default()), Samples::heap(channels, capacity))
+fn place(_: &Region, channels: u32, capacity: u32) -> (Shared<BroadcastWords>, Pairs) {
+    (Shared::new(BroadcastWords::default()), Pairs::heap(channels, capacity))
 }
 
-fn ends(words: Shared<BroadcastWords>, samples: Samples) -> (BroadcastWriter, BroadcastReader) {
+fn ends(words: Shared<BroadcastWords>, frames: Pairs) -> (BroadcastWriter, BroadcastReader) {
     words.claimed.store(0, Ordering::Relaxed);
     words.written.store(0, Ordering::Release);
-    let reader = BroadcastReader { words: words.clone(), samples: samples.clone(), next: 0 };
-    (BroadcastWriter { words, samples, written: 0, not_sync: PhantomData }, reader)
+    let reader = BroadcastReader { words: words.clone(), frames: frames.clone(), next: 0 };
+    (BroadcastWriter { words, frames, written: 0, not_sync: PhantomData }, reader)
 }
 
 /// The end that writes. It never waits, whatever readers do: it does not know them, and reads nothing that they could
 /// write. Send, not Sync.
 pub struct BroadcastWriter {
     words: Shared<BroadcastWords>,
-    samples: Samples,
+    frames: Pairs,
     written: u64,
     not_sync: PhantomData<Cell<()>>,
 }
@@ -89,15 +89,15 @@ impl BroadcastWriter {
     /// Appends whole interleaved frames over the oldest ones. \[rt\] Of more than a capacity only the end is kept.
     #[inline]
     pub fn write(&mut self, interleaved: &[f32]) {
-        let channels = self.samples.channels();
+        let channels = self.frames.channels();
         let frames = if channels == 1 { interleaved.len() } else { interleaved.len() / channels };
         let end = self.written + frames as u64;
-        let kept = frames.min(self.samples.capacity_frames() as usize);
+        let kept = frames.min(self.frames.capacity_frames() as usize);
         self.words.claimed.store(end, Ordering::Relaxed);
         // A reader that sees any of the new samples sees the claim, too.
         fence(Ordering::Release);
         let first = end - kept as u64;
-        self.samples.copy_in(first as u32, &interleaved[(frames - kept) * channels..frames * channels]);
+        self.frames.copy_in(first as u32, &interleaved[(frames - kept) * channels..frames * channels]);
         self.written = end;
         self.words.written.store(end, Ordering::Release);
     }
@@ -121,19 +121,19 @@ pub struct Read {
 #[derive(Clone)]
 pub struct BroadcastReader {
     words: Shared<BroadcastWords>,
-    samples: Samples,
+    frames: Pairs,
     next: u64,
 }
 
 impl BroadcastReader {
     /// Samples per frame.
     pub fn channels(&self) -> usize {
-        self.samples.channels()
+        self.frames.channels()
     }
 
     /// How many frames the ring holds.
     pub fn capacity_frames(&self) -> u32 {
-        self.samples.capacity_frames()
+        self.frames.capacity_frames()
     }
 
     /// How many frames wait, those that are already lost included.
@@ -154,8 +154,8 @@ impl BroadcastReader {
     /// Copies the next frames into `out` (interleaved; as many whole frames as fit and are there), and says how many
     /// were lost before them. After a loss the reader goes on a quarter of the ring ahead of the writer's heels.
     pub fn read(&mut self, out: &mut [f32]) -> Read {
-        let channels = self.samples.channels();
-        let capacity = u64::from(self.samples.capacity_frames());
+        let channels = self.frames.channels();
+        let capacity = u64::from(self.frames.capacity_frames());
         let written = self.words.written.load(Ordering::Acquire);
         let mut gap_frames = 0;
         if written.saturating_sub(self.next) > capacity {
@@ -165,7 +165,7 @@ impl BroadcastReader {
         }
         let frames = (written.saturating_sub(self.next) as usize).min(out.len() / channels);
         let out = &mut out[..frames * channels];
-        self.samples.copy_out(self.next as u32, out);
+        self.frames.copy_out(self.next as u32, out);
         // What was overwritten during the copy is spoilt: a claim that any copied sample came from is seen here.
         fence(Ordering::Acquire);
         let claimed = self.words.claimed.load(Ordering::Relaxed);

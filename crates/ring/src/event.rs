@@ -97,6 +97,14 @@ impl EventMemory {
         }
     }
 
+    /// Lets the counters start at `count` instead of 0, to test their wrap.
+    #[doc(hidden)]
+    pub fn with_count(self, count: u32) -> Self {
+        self.written.count.store(count, Ordering::Relaxed);
+        self.taken.count.store(count, Ordering::Relaxed);
+        self
+    }
+
     fn capacity(&self) -> u32 {
         self.events.len() as u32
     }

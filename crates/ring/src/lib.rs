@@ -53,7 +53,8 @@
 //! * It does not hide a lost frame: `produced = delivered + superseded + shed + in the ring`, exactly ([`Ledger`]).
 //! * It does not clean samples: NaN and infinities pass through as they are. The engine's strips scrub them.
 //! * It does not protect a producer from itself: one that writes over frames which it has published, or runs two
-//!   [`Writer`]s on one ring, spoils its own sound, and nobody else's.
+//!   [`Writer`]s on one ring, spoils its own sound, and nobody else's. (Within one process that is a race of plain copies,
+//!   which Rust leaves undefined: the types can't tell, since the same memory may be a ring in another process.)
 //! * Words are 32 bits wide. A marker may lie up to 2^30 frames away from its voice: 6.2 h at 48 kHz, 1.55 h at
 //!   192 kHz. Beyond that it is a [`Fault`]. What has come in is widened and never wraps again.
 //!
@@ -99,6 +100,7 @@ mod event;
 mod group;
 mod marker;
 mod memory;
+mod pairs;
 mod params;
 mod reader;
 mod region;
@@ -112,7 +114,7 @@ pub use event::{
 pub use group::{Commit, Group, GroupMemory, group};
 pub use marker::{Marker, MarkerKind};
 pub use memory::{MAX_CAPACITY_FRAMES, MemoryError, RingMemory, RingShape};
-pub use params::{MAX_GAIN, Params};
+pub use params::{FLAG_MUTE, MAX_GAIN, Params};
 pub use reader::{Begun, Fault, LatePolicy, Ledger, Reader, ReaderConfig, Resume, State, Underrun};
 pub use region::Region;
 pub use writer::{EngineSide, MarkerQueueFull, Writer};

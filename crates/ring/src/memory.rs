@@ -28,7 +28,11 @@ impl RingShape {
         Samples::bytes(self.channels.get() as u32, self.capacity_frames)
     }
 
-    fn check(&self) -> Result<(), MemoryError> {
+    /// Whether a ring can have this shape: ask before its memory is made.
+    ///
+    /// # Errors
+    /// [`MemoryError::Capacity`].
+    pub fn check(&self) -> Result<(), MemoryError> {
         let capacity = self.capacity_frames;
         if capacity.is_power_of_two() && (2..=MAX_CAPACITY_FRAMES).contains(&capacity) {
             Ok(())
@@ -163,7 +167,8 @@ impl RingMemory {
         self
     }
 
-    /// Puts every word to its first value: counters at `first`, gain 1, pan centre, everything else 0.
+    /// Puts the words of both ends to their first value: counters at `first`, gain 1, pan centre, everything else 0. The
+    /// target lead is the control side's, and markers are not read before they are counted: both stay.
     pub(crate) fn reset(&self) {
         let (producer, engine, first) = (&*self.producer, &*self.engine, self.shape.first);
         for word in [&producer.pan, &producer.flags].into_iter().chain(&producer.reserved) {

@@ -7,6 +7,9 @@ use units::Pan;
 /// The highest gain that a producer's word can ask for: +24 dB.
 pub const MAX_GAIN: f32 = 15.848_932;
 
+/// The bit of a producer's flags that asks for silence.
+pub const FLAG_MUTE: u32 = 1;
+
 /// What a producer wants its voice to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Params {
@@ -27,7 +30,7 @@ impl Params {
         Self {
             gain: if gain.is_nan() { 0.0 } else { gain.clamp(0.0, MAX_GAIN) },
             pan: Pan::new(f32::from_bits(words.pan.load(Ordering::Relaxed))),
-            mute: words.flags.load(Ordering::Relaxed) & 1 != 0,
+            mute: words.flags.load(Ordering::Relaxed) & FLAG_MUTE != 0,
         }
     }
 }

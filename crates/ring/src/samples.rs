@@ -1,4 +1,9 @@
 //! The frames of a ring: interleaved f32 in a power-of-two number of frames, copied in and out in bulk.
+//!
+//! The copies are plain, as fast as memory is: the protocol keeps the two sides apart. A peer that breaks it, by its words
+//! or by a second [`crate::Writer`], makes a copy race with another one. Rust calls that undefined, whoever it is; what
+//! machines do is tear. That is the one place where this crate relies on the machine: a copy goes through raw pointers
+//! into private memory, nothing is read twice, and every bit pattern is an f32, so all that is spoilt is that ring's sound.
 
 use crate::region::Keep;
 #[cfg(not(loom))]
@@ -30,9 +35,6 @@ pub(crate) struct Frames {
     channels: u32,
     /// All samples: `(mask + 1) * channels`.
     len: u32,
-    /// Whether a read that a write may overtake is a fault of the protocol (ring) or part of it (broadcast).
-    #[cfg(loom)]
-    exclusive: bool,
 }
 
 #[cfg(not(loom))]
@@ -57,19 +59,8 @@ impl Samples {
             let len = channels * capacity_frames;
             let keep = std::sync::Arc::new(cells);
             let first = NonNull::from(&keep[0]);
-            Self {
-                frames: Frames { cells: first, mask: capacity_frames - 1, channels, len, exclusive: true },
-                keep,
-            }
+            Self { frames: Frames { cells: first, mask: capacity_frames - 1, channels, len }, keep }
         }
-    }
-
-    /// For a ring whose writer overtakes its readers.
-    pub(crate) fn overtaken(self) -> Self {
-        #[cfg(loom)]
-        return Self { frames: Frames { exclusive: false, ..self.frames }, keep: self.keep };
-        #[cfg(not(loom))]
-        self
     }
 
     /// Bytes that the frames take.
@@ -202,7 +193,7 @@ pub(crate) fn prefetch_line(at: *const u8) {
     let _ = at;
 }
 
-#[cfg(not(any(loom, tsan)))]
+#[cfg(not(loom))]
 impl Frames {
     /// Copies cells into private memory.
     ///
@@ -210,9 +201,8 @@ impl Frames {
     /// `out.len()` cells from `from` on must be mapped.
     #[inline]
     unsafe fn load(&self, from: NonNull<Cell>, out: &mut [f32]) {
-        // SAFETY: mapped as the caller says; `out` is private, so nothing overlaps. A producer that writes frames
-        // which it has already published races with this copy: it may tear its own sound, and every bit pattern is
-        // a valid f32.
+        // SAFETY: mapped as the caller says; `out` is private, so nothing overlaps. The peer leaves these frames alone
+        // until it is told that they are read; one that does not is spoken of at the head of this file.
         unsafe { from.as_ptr().copy_to_nonoverlapping(out.as_mut_ptr(), out.len()) }
     }
 
@@ -222,34 +212,13 @@ impl Frames {
     /// `frames.len()` cells from `to` on must be mapped.
     #[inline]
     unsafe fn store(&self, to: NonNull<Cell>, frames: &[f32]) {
-        // SAFETY: mapped as the caller says; `frames` is private, so nothing overlaps.
+        // SAFETY: mapped as the caller says; `frames` is private, so nothing overlaps. The peer does not read these frames
+        // before it is told that they are written; one that does is spoken of at the head of this file.
         unsafe { to.as_ptr().copy_from_nonoverlapping(frames.as_ptr(), frames.len()) }
     }
 }
 
-/// The same copies for ThreadSanitizer, which can't know that the broadcast ring throws away what was overwritten
-/// while it was copied: one atomic after the other.
-#[cfg(all(tsan, not(loom)))]
-impl Frames {
-    unsafe fn load(&self, from: NonNull<Cell>, out: &mut [f32]) {
-        for (index, sample) in out.iter_mut().enumerate() {
-            // SAFETY: mapped as the caller says; an atomic has the layout of its integer.
-            let word: &crate::sync::AtomicU32 = unsafe { from.add(index).cast().as_ref() };
-            *sample = f32::from_bits(word.load(crate::sync::Ordering::Relaxed));
-        }
-    }
-
-    unsafe fn store(&self, to: NonNull<Cell>, frames: &[f32]) {
-        for (index, sample) in frames.iter().enumerate() {
-            // SAFETY: mapped as the caller says; an atomic has the layout of its integer.
-            let word: &crate::sync::AtomicU32 = unsafe { to.add(index).cast().as_ref() };
-            word.store(sample.to_bits(), crate::sync::Ordering::Relaxed);
-        }
-    }
-}
-
-/// The same copies for loom: every sample is an atomic of its own, so that the model checker tries every order of
-/// reads and writes, with a guard that reports a read which a write is not ordered against.
+/// The same copies for loom, sample by sample, with a guard that reports a read which a write is not ordered against.
 #[cfg(loom)]
 mod modelled {
     use super::{Frames, NonNull};
@@ -270,9 +239,7 @@ mod modelled {
             for (index, sample) in out.iter_mut().enumerate() {
                 // SAFETY: in range as the caller says.
                 let cell = unsafe { from.add(index).as_ref() };
-                if self.exclusive {
-                    cell.guard.with(|_| ());
-                }
+                cell.guard.with(|_| ());
                 *sample = f32::from_bits(cell.bits.load(Ordering::Relaxed));
             }
         }
@@ -281,9 +248,7 @@ mod modelled {
             for (index, sample) in frames.iter().enumerate() {
                 // SAFETY: in range as the caller says.
                 let cell = unsafe { to.add(index).as_ref() };
-                if self.exclusive {
-                    cell.guard.with_mut(|_| ());
-                }
+                cell.guard.with_mut(|_| ());
                 cell.bits.store(sample.to_bits(), Ordering::Relaxed);
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::marker::Marker;
 use crate::memory::{RingMemory, RingShape};
+use crate::params::FLAG_MUTE;
 use crate::reader::State;
 use crate::sync::Ordering;
 use crate::words::MARKERS;
@@ -77,7 +78,8 @@ impl Writer {
     /// Takes the producer's end of a ring whose [`crate::Reader`] is already attached, where its predecessor left
     /// it or at the beginning.
     ///
-    /// At most one Writer of a ring may be in use at a time; a second one garbles the sound of this ring.
+    /// At most one Writer of a ring may be in use at a time: the copies of a second one race with those of the first, and the
+    /// sound of this ring is garbled. (In which process the other one is no type can tell.)
     pub fn attach(memory: RingMemory) -> Self {
         let write = memory.producer.write.load(Ordering::Relaxed);
         let marker_write = memory.producer.marker_write.load(Ordering::Relaxed);
@@ -176,7 +178,8 @@ impl Writer {
 
     /// Asks for silence or an end of it; the engine ramps.
     pub fn set_mute(&mut self, mute: bool) {
-        self.memory.producer.flags.store(u32::from(mute), Ordering::Relaxed);
+        let flags = if mute { FLAG_MUTE } else { 0 };
+        self.memory.producer.flags.store(flags, Ordering::Relaxed);
     }
 }
 

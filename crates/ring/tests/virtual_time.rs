@@ -7,12 +7,12 @@ use common::dice::prove_factor;
 use common::story::Story;
 use forebay_ring::sync::Ordering;
 use forebay_ring::{
-    GroupMemory, LatePolicy, Ledger, Marker, MarkerKind, ReaderConfig, RingMemory, RingShape, Writer, group,
-    ring,
+    EventKind, EventMemory, GroupMemory, LatePolicy, Ledger, Marker, MarkerKind, ReaderConfig, RingMemory,
+    RingShape, TimedEvent, Writer, events, group, ring,
 };
 use units::ChannelCount;
 
-/// Random blocks, splices, starts, flushes, stalls, shed blocks, `hold` and `skip`, markers before their frames,
+/// Random blocks, gaps between them, splices, starts, flushes, stalls, shed blocks, `hold` and `skip`, markers before their frames,
 /// late and far `at`, `to` that goes back: exact output, exact account, at every block.
 #[test]
 fn as_the_model_says() {
@@ -97,7 +97,7 @@ fn lying_counters_mute() {
     }
 }
 
-/// 30 hours of 48 kHz from 2^20 before the wrap of every counter, with a splice every ten seconds: every frame where
+/// 30 hours of 48 kHz from shortly before the wrap of every counter, with a splice every ten seconds and an event a block: every frame where
 /// it belongs, no drift between the counters. One voice; 64 to prove it.
 #[test]
 fn thirty_hours() {
@@ -117,6 +117,7 @@ fn thirty_hours_of_a_voice(voice: u32) {
     let config = ReaderConfig { policy, crossfade_frames: 240 };
     let (mut writer, mut reader) = ring(memory, config);
     let (mut commit, group) = group(GroupMemory::heap().with_count(u32::MAX - 400));
+    let (mut told, mut events) = events(EventMemory::heap(8).with_count(u32::MAX - 40 - voice));
     let mut out = vec![0.0; BLOCK];
     // What the producer would have written at voice frame v is wave[v % PERIOD]: a splice changes nothing audible.
     let mut made = START;
@@ -143,6 +144,11 @@ fn thirty_hours_of_a_voice(voice: u32) {
         let from = if block == 0 { 240 } else { 0 };
         assert!(out[from..] == expected[from..], "block {block}");
         assert_eq!((writer.engine().voice_frame, writer.engine().anchor), ((frame + BLOCK as u64) as u32, 0));
+        let event =
+            TimedEvent { at: frame as u32, slot: voice, kind: EventKind::Pan, value: 0.5, ramp_frames: 9 };
+        told.push(event).unwrap();
+        assert_eq!((events.begin(), events.pop(), events.pop()), (1, Some(event), None));
+        events.finish();
         let lead = made - frame - BLOCK as u64;
         assert_eq!(u64::from(reader.lead_frames()), lead, "block {block}");
     }
@@ -150,6 +156,7 @@ fn thirty_hours_of_a_voice(voice: u32) {
     assert_eq!(ledger.delivered, BLOCKS * BLOCK as u64);
     assert_eq!(ledger.produced, ledger.delivered + ledger.superseded + ledger.in_ring);
     assert_eq!((ledger.concealed, ledger.underruns, ledger.late), (0, 0, 0));
+    assert_eq!(events.refused(), 0);
 }
 
 fn marker_words(kind: MarkerKind, at: u64, to: u32, group: u32, anchor: u32) -> Marker {

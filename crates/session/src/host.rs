@@ -130,10 +130,11 @@ impl Host {
         channels: ChannelCount,
         capacity_frames: u32,
     ) -> Result<usize, OpenSlotError> {
+        let shape = RingShape { channels, capacity_frames, first: self.config.first };
+        shape.check()?;
         self.collect();
         let slot =
             self.slots.iter().position(|slot| matches!(slot, Slot::Free)).ok_or(OpenSlotError::Full)?;
-        let shape = RingShape { channels, capacity_frames, first: self.config.first };
         let samples = Memory::create("forebay-ring", shape.sample_bytes())?;
         let ring = self.control.ring(slot, &samples, shape)?;
         for field in [stats::FRAMES_RENDERED, stats::BUSY_US, stats::LONGEST_CHUNK_US, stats::CHUNK_FRAMES] {

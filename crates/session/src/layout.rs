@@ -333,12 +333,31 @@ mod tests {
             "layout_version": LAYOUT_VERSION, "magic": MAGIC, "byte_order": "little",
             "control_bytes": CONTROL_BYTES, "slots": SLOTS, "markers_per_slot": MARKERS,
             "event_capacity": EVENTS, "areas": areas(),
-            "values": {
-                "state": { "idle": 0, "playing": 1, "starved": 2, "faulted": 3 },
-                "marker_kind": { "start": 1, "splice": 2, "flush": 3 },
-                "event_kind": { "gain": 1, "pan": 2, "mute": 3 },
-                "flags": { "mute": 1 },
+            "values": values(),
+        })
+    }
+
+    /// What the words of `ring` can hold, by the types that the engine reads and writes them with.
+    fn values() -> Value {
+        use ring::{EventKind, Fault, MarkerKind, State};
+        json!({
+            "state": {
+                "idle": State::Idle as u32, "playing": State::Playing as u32,
+                "starved": State::Starved as u32, "faulted": State::Faulted as u32,
             },
+            "fault": {
+                "none": 0, "write": Fault::Write as u32, "marker_count": Fault::MarkerCount as u32,
+                "marker_kind": Fault::MarkerKind as u32, "marker_to": Fault::MarkerTo as u32,
+                "marker_at": Fault::MarkerAt as u32, "marker_group": Fault::MarkerGroup as u32,
+            },
+            "marker_kind": {
+                "start": MarkerKind::Start as u32, "splice": MarkerKind::Splice as u32,
+                "flush": MarkerKind::Flush as u32,
+            },
+            "event_kind": {
+                "gain": EventKind::Gain as u32, "pan": EventKind::Pan as u32, "mute": EventKind::Mute as u32,
+            },
+            "flags": { "mute": ring::FLAG_MUTE },
         })
     }
 

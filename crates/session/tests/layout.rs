@@ -1,5 +1,6 @@
 //! The layout, the golden file, the types of `ring` and a real session agree byte for byte.
 
+use std::collections::BTreeSet;
 use std::mem::{offset_of, size_of};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
@@ -148,15 +149,27 @@ fn what_is_written_is_where_the_table_says() {
     }
 }
 
+/// What a page names in code, word by word: `at` and `to` stand in any English text.
+fn named_in_code(page: &str) -> BTreeSet<&str> {
+    let prose = page.split("```").step_by(2); // without the examples
+    let spans = prose.flat_map(|text| text.split('`').skip(1).step_by(2));
+    spans.flat_map(|span| span.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')).collect()
+}
+
 /// Every word of the table that a producer needs is named on the protocol page, with its version.
 #[test]
 fn the_protocol_page_names_every_word() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/protocol.md");
     let page = std::fs::read_to_string(path).expect("the protocol page");
+    let named = named_in_code(&page);
     for area in AREAS {
         for field in area.fields {
-            assert!(page.contains(field.name), "{}.{}", area.name, field.name);
+            assert!(named.contains(field.name), "{}.{}", area.name, field.name);
         }
     }
     assert!(page.contains(&format!("layout version **{}**", layout::LAYOUT_VERSION)));
+    assert_eq!(
+        named_in_code("at, to `late` x\n```json\nidle\n```\n`a.b_c`"),
+        BTreeSet::from(["late", "a", "b_c"])
+    );
 }

@@ -4,8 +4,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use forebay_session::layout::{self, CONTROL_BYTES};
-use forebay_session::{Guest, GuestError, Host, HostConfig, Memory, MemoryError, os};
+use forebay_session::{Guest, GuestError, Host, HostConfig, Memory, MemoryError, OpenSlotError, os};
 use ring::{Reader, ReaderConfig, RingShape};
+use rustix::fs::{MemfdFlags, SealFlags};
 use units::{ChannelCount, SampleRate};
 
 fn host() -> Host {
@@ -18,13 +19,57 @@ fn adopt(host: &Host) -> Memory {
     Memory::adopt(fd, CONTROL_BYTES as u64).unwrap()
 }
 
-/// Memory without seals could be truncated under our feet: refused before it is mapped.
+/// A memfd as a daemon makes it, but for its seals.
+fn memfd(bytes: u64, seals: SealFlags) -> OwnedFd {
+    let fd = rustix::fs::memfd_create("test", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+    rustix::fs::ftruncate(&fd, bytes).unwrap();
+    rustix::fs::fcntl_add_seals(&fd, seals).unwrap();
+    fd
+}
+
+/// Memory that lacks a seal could be truncated under our feet (or have one added that locks us out): refused before it
+/// is mapped. A plain file knows no seals at all.
 #[test]
 fn a_guest_refuses_memory_without_seals() {
+    let bytes = CONTROL_BYTES as u64;
+    let adopt = |fd: OwnedFd| Memory::adopt(fd, bytes);
     let file = tempfile::tempfile().unwrap();
-    file.set_len(CONTROL_BYTES as u64).unwrap();
-    let refused = Memory::adopt(OwnedFd::from(file), CONTROL_BYTES as u64);
-    assert!(matches!(refused, Err(MemoryError::NotSealed)));
+    file.set_len(bytes).unwrap();
+    assert!(matches!(adopt(file.into()), Err(MemoryError::NotSealed)));
+    let all = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    assert!(matches!(adopt(memfd(bytes, SealFlags::empty())), Err(MemoryError::NotSealed)));
+    for missing in all.iter() {
+        let refused = adopt(memfd(bytes, all - missing));
+        assert!(matches!(refused, Err(MemoryError::NotSealed)), "without {missing:?}");
+    }
+    assert!(adopt(memfd(bytes, all)).is_ok());
+}
+
+/// New memory has all of its pages before anybody maps it: where there are none left, making it fails.
+#[test]
+fn new_memory_is_allocated() {
+    let fd = os::create_sealed("test", CONTROL_BYTES).unwrap();
+    assert_eq!(os::present_bytes(fd.as_fd()).unwrap(), CONTROL_BYTES as u64);
+}
+
+/// A page that can't be had is an answer, not a signal. (Pages beyond the end of a file are such: the kernel refuses them
+/// as it refuses those that a full machine has no room for.)
+#[test]
+fn a_page_that_cannot_be_had_is_an_error() {
+    let fd = memfd(4096, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL);
+    let refused = os::Mapping::new(fd.as_fd(), 3 * 4096).expect_err("two pages are not there");
+    assert_eq!(refused.kind(), std::io::ErrorKind::OutOfMemory);
+}
+
+/// A shape that can't be is named as such, before any memory is made for it.
+#[test]
+fn an_impossible_shape_is_refused_first() {
+    let mut host = host();
+    for capacity_frames in [0, 1, 1000, 1 << 27, 1 << 31, u32::MAX] {
+        let refused = host.open_slot(ChannelCount::MONO, capacity_frames);
+        assert!(matches!(refused, Err(OpenSlotError::Shape(_))), "{capacity_frames}: {refused:?}");
+    }
+    assert_eq!(host.ring_bytes(), 0);
 }
 
 /// Another size than announced is refused, in both directions, and so is a path to nowhere.
@@ -125,5 +170,5 @@ fn sixty_four_slots() {
     for slot in 0..layout::SLOTS {
         assert_eq!(host.open_slot(ChannelCount::MONO, 1024).unwrap(), slot);
     }
-    assert!(matches!(host.open_slot(ChannelCount::MONO, 1024), Err(forebay_session::OpenSlotError::Full)));
+    assert!(matches!(host.open_slot(ChannelCount::MONO, 1024), Err(OpenSlotError::Full)));
 }

@@ -10,4 +10,4 @@ mod time;
 
 pub use channels::{ChannelCount, ChannelCountError, MAX_CHANNELS};
 pub use level::{Decibels, Pan};
-pub use time::{FramePos, Frames, SampleRate, SampleRateError};
+pub use time::{FramePos, Frames, SampleRate, SampleRateError, wrapped_distance};

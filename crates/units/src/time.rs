@@ -22,17 +22,14 @@ impl FramePos {
     /// The position nearest to `self` whose low word is `low`: how a wrapping 32-bit counter is widened.
     /// Exact while the true distance is below 2^31 frames; saturates at 0.
     pub const fn nearest(self, low: u32) -> Self {
-        let delta = low.wrapping_sub(self.0 as u32) as i32;
-        Self(self.0.saturating_add_signed(delta as i64))
+        Self(self.0.saturating_add_signed(wrapped_distance(self.low(), low)))
     }
+}
 
-    /// Frames from `earlier` to `self`, or `None` where `earlier` is later.
-    pub const fn since(self, earlier: Self) -> Option<Frames> {
-        match self.0.checked_sub(earlier.0) {
-            Some(frames) => Some(Frames(frames)),
-            None => None,
-        }
-    }
+/// The way from one low word to another, forward or back, whichever is shorter: what a wrapping counter that reads `to`
+/// is away from one that reads `from`.
+pub const fn wrapped_distance(from: u32, to: u32) -> i64 {
+    to.wrapping_sub(from) as i32 as i64
 }
 
 impl Add<Frames> for FramePos {
@@ -113,7 +110,8 @@ impl SampleRate {
 
     /// The frames in `ms` milliseconds, rounded to the nearest; negative or not finite counts as 0.
     pub fn frames_in_ms(self, ms: f64) -> Frames {
-        Frames((ms / 1e3 * f64::from(self.hz())).round().max(0.0) as u64)
+        let frames = ms / 1e3 * f64::from(self.hz());
+        Frames(if frames.is_finite() { frames.round() as u64 } else { 0 })
     }
 
     /// How long `frames` last, rounded down to a nanosecond.
@@ -149,7 +147,9 @@ mod tests {
         assert_eq!(rate.frames(Duration::from_secs(86_400)), Frames(44_100 * 86_400));
         assert_eq!(rate.duration(Frames(44_100 * 86_400)), Duration::from_secs(86_400));
         assert_eq!(SampleRate::DEFAULT.frames_in_ms(20.0), Frames(960));
-        assert_eq!(SampleRate::DEFAULT.frames_in_ms(f64::NAN), Frames(0));
+        for no_time in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0] {
+            assert_eq!(SampleRate::DEFAULT.frames_in_ms(no_time), Frames(0));
+        }
     }
 
     /// A rate that can't be is refused with a sentence.

@@ -4,7 +4,7 @@ use ring::{EventMemory, EventWriter};
 const VOICE: VoiceId = VoiceId { slot: 3, generation: 0 };
 
 fn source() -> (EventWriter, Events) {
-    let (writer, reader) = ring::events(EventMemory::heap(1024));
+    let (writer, reader) = ring::events(EventMemory::heap(1024).with_count(u32::MAX - 2));
     let mut events = Events::new(1);
     let mut source = EventSource::new(reader);
     source.map(5, Some(VOICE));

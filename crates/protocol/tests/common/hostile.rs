@@ -44,10 +44,14 @@ fn as_daemon(line: &[u8]) {
     match Request::parse(line) {
         Ok(request) => {
             assert!(Call::METHODS.contains(&request.call.method()));
-            // Numbers keep their text, so an id comes back as it was sent.
             let id = request.id.unwrap_or(Id::Null);
             let answer = forebay_protocol::reply_line(&id, &forebay_protocol::Done {});
             assert!(answer.len() <= line.len() + 64);
+            if let Id::Number(number) = id {
+                let sent = number.to_string();
+                let comes_back = line.windows(sent.len()).any(|piece| piece == sent.as_bytes());
+                assert!(comes_back, "an id comes back as it was sent");
+            }
         }
         Err(refusal) => {
             let answer = error_line(&refusal.id, &refusal.error);

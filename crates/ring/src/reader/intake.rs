@@ -4,13 +4,14 @@ use super::queue::Pending;
 use super::{Fade, Fault, LatePolicy, Reader, State};
 use crate::marker::{Marker, MarkerKind};
 use crate::words::MARKERS;
+use units::wrapped_distance;
 
 /// Times further away than this are lies: beyond it wrapping words can't be compared.
 const WINDOW: i64 = 1 << 30;
 
-/// The value nearest to `near` whose low word is `low`.
+/// The value nearest to `near` whose low word is `low`; unlike a [`units::FramePos`] it may lie before 0.
 pub(super) fn widen(near: i64, low: u32) -> i64 {
-    near + i64::from(low.wrapping_sub(near as u32) as i32)
+    near + wrapped_distance(near as u32, low)
 }
 
 impl Reader {
@@ -32,7 +33,7 @@ impl Reader {
         self.find_calm();
     }
 
-    /// Time that passed without a read is missed.
+    /// Time passed without a read: with `skip` the voice goes on unheard, with `hold` it stands still.
     fn pass_to(&mut self, engine_frame: i64) {
         let gap = engine_frame - self.now;
         let skips = self.policy == LatePolicy::Skip && matches!(self.state, State::Playing | State::Starved);

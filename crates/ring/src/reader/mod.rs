@@ -76,7 +76,7 @@ pub struct Reader {
 
 impl Reader {
     /// Takes the engine's end of a ring and puts every shared word to its first value: attach the Reader before the
-    /// Writer. \[control\]
+    /// Writer. At most one Reader of a ring may be in use at a time. \[control\]
     pub fn attach(memory: RingMemory, config: ReaderConfig) -> Self {
         memory.reset();
         let shape = memory.shape;
@@ -115,7 +115,8 @@ impl Reader {
     /// Looks at the producer's counters and markers, once for the whole block. \[rt\]
     ///
     /// `committed` is the session's [`crate::Group::load`] of this block. `engine_frame` is the frame of the first
-    /// frame that will be read; a gap since the last block counts as missed.
+    /// frame that will be read. Over a gap since the last block a voice with `skip` stays on the time line, unheard, and
+    /// what it had then is shed; one with `hold` stands still.
     #[inline]
     pub fn begin(&mut self, committed: u32, engine_frame: u64) -> Begun {
         // In the reverse order of publication: what is seen of the frames is seen of the markers before them.

@@ -6,9 +6,9 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LatePolicy {
     /// Goes on where it stopped: its voice frames stand still while frames are missing.
-    #[default]
     Hold,
     /// Stays on the time line: its voice frames go on, and the frames that come too late are shed.
+    #[default]
     Skip,
 }
 
@@ -22,9 +22,9 @@ pub struct ReaderConfig {
 }
 
 impl Default for ReaderConfig {
-    /// `hold`, 240 frames (5 ms at 48 kHz).
+    /// `skip`, as voices that ask for nothing else, and 240 frames (5 ms at 48 kHz).
     fn default() -> Self {
-        Self { policy: LatePolicy::Hold, crossfade_frames: 240 }
+        Self { policy: LatePolicy::default(), crossfade_frames: 240 }
     }
 }
 

@@ -353,6 +353,19 @@ impl Model {
         out
     }
 
+    /// The engine's clock jumps between two blocks. With `skip` a voice stays on the time line, unheard; otherwise it stands
+    /// still.
+    pub(crate) fn jump(&mut self, frames: i64) {
+        let moves = matches!(self.state, State::Playing | State::Starved);
+        if self.policy == LatePolicy::Skip && moves && frames > 0 {
+            for passed in 0..frames {
+                self.frame(frames - passed, false);
+            }
+        } else {
+            self.engine_frame += frames;
+        }
+    }
+
     fn play_one(&mut self, heard: bool) {
         self.position += 1;
         self.voice_frame += 1;

@@ -179,6 +179,11 @@ impl Story {
             1 => self.dice.within(1, 4 * self.model.capacity),
             _ => self.dice.within(1, 64),
         };
+        if self.constant.is_none() && self.dice.once_in(30) {
+            // Nobody reads for a while, or the clock is put back: what is new comes in sight after it.
+            self.model.committed = self.bumps;
+            self.model.jump(self.dice.within(-8, 2 * self.model.capacity));
+        }
         let begin = self.model.engine_frame;
         let mut all = Vec::new();
         if self.model.state != State::Faulted && (self.broken || self.intake()) {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::ptr::NonNull;
 
-use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 use rustix::net::{
@@ -22,7 +22,8 @@ use rustix::net::{
 const SMALLEST_PAGE_BYTES: usize = 4096;
 const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
-/// A new memfd of `bytes` zeroed bytes that nobody can shrink, grow or seal further.
+/// A new memfd of `bytes` zeroed bytes that nobody can shrink, grow or seal further. All of its pages are allocated: a
+/// machine without memory says so here, and not at the first touch, by a signal that nobody survives.
 ///
 /// # Errors
 /// What the system says: no descriptor or no memory left.
@@ -32,7 +33,7 @@ pub fn create_sealed(name: &str, bytes: usize) -> io::Result<OwnedFd> {
         Err(Errno::INVAL) => rustix::fs::memfd_create(name, flags)?, // before Linux 6.3
         other => other?,
     };
-    rustix::fs::ftruncate(&fd, bytes as u64)?;
+    rustix::io::retry_on_intr(|| rustix::fs::fallocate(&fd, FallocateFlags::empty(), 0, bytes as u64))?;
     rustix::fs::fcntl_add_seals(&fd, SEALS)?;
     Ok(fd)
 }
@@ -70,7 +71,6 @@ pub fn present_bytes(fd: BorrowedFd<'_>) -> io::Result<u64> {
 /// # Errors
 /// What the system says.
 pub fn punch_hole(fd: BorrowedFd<'_>, offset: u64, bytes: u64) -> io::Result<()> {
-    use rustix::fs::FallocateFlags;
     Ok(rustix::fs::fallocate(fd, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, bytes)?)
 }
 
@@ -106,7 +106,7 @@ impl Mapping {
         };
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         let mapping = Self { start, bytes };
-        mapping.prefault();
+        mapping.prefault()?;
         Ok(mapping)
     }
 
@@ -121,19 +121,31 @@ impl Mapping {
     }
 
     /// Makes every page present and writable, so that no access faults later.
-    fn prefault(&self) {
+    ///
+    /// Nothing is touched after a refusal: what the kernel can't populate it answers with SIGBUS when it is touched.
+    fn prefault(&self) -> io::Result<()> {
         // SAFETY: the range is this mapping; populating changes no byte.
         let populated = unsafe {
             rustix::mm::madvise(self.start.as_ptr().cast(), self.bytes, Advice::LinuxPopulateWrite)
         };
-        if populated.is_ok() {
-            return;
+        match populated {
+            // What a touch would be killed for: no page can be had.
+            Err(Errno::FAULT) => Err(io::ErrorKind::OutOfMemory.into()),
+            Err(Errno::INVAL) => {
+                self.touch(); // before Linux 5.14
+                Ok(())
+            }
+            other => Ok(other?),
         }
-        // Before Linux 5.14: an atomic "or 0" per page makes it writable and changes nothing, whoever writes beside.
+    }
+
+    /// An atomic "or 0" per page makes it writable and changes nothing, whoever writes beside. The compiler must not know
+    /// the 0: it would leave the page alone.
+    fn touch(&self) {
         for offset in (0..self.bytes).step_by(SMALLEST_PAGE_BYTES) {
             // SAFETY: in bounds, aligned for u32 (page start), mapped read-write, alive while `self` is.
             let word = unsafe { ring::sync::AtomicU32::from_ptr(self.start.as_ptr().add(offset).cast()) };
-            word.fetch_or(0, ring::sync::Ordering::Relaxed);
+            word.fetch_or(std::hint::black_box(0), ring::sync::Ordering::Relaxed);
         }
     }
 }
@@ -237,4 +249,21 @@ pub fn leave_socket(command: &mut Command, socket: UnixStream) {
     let keep = move || Ok(rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::empty())?);
     // SAFETY: between fork and exec only `fcntl` is called, which is async-signal-safe; nothing is allocated.
     unsafe { command.pre_exec(keep) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the kernel can't populate a mapping, touching it does: every page is there again, for writing.
+    #[test]
+    fn a_touch_makes_pages_present() {
+        let bytes = 8 * SMALLEST_PAGE_BYTES;
+        let fd = create_sealed("test", bytes).unwrap();
+        let mapping = Mapping::new(fd.as_fd(), bytes).unwrap();
+        punch_hole(fd.as_fd(), 0, bytes as u64).unwrap();
+        assert_eq!(present_bytes(fd.as_fd()).unwrap(), 0);
+        mapping.touch();
+        assert_eq!(present_bytes(fd.as_fd()).unwrap(), bytes as u64);
+    }
 }
