@@ -7,18 +7,12 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { ForebayError } from './errors.js';
+import { checkPlace, daemonEnvironment, placeOf } from './place.js';
 
 /** Longest line either side accepts. */
 const MAX_LINE_BYTES = 64 * 1024;
 /** How long a daemon that was just started may take until it listens. */
 const START_PATIENCE_MS = 5000;
-
-/** Where the daemon listens: FOREBAY_SOCKET, else the user's runtime directory, else /tmp/forebay-UID. */
-export function socketPath(env = process.env) {
-  if (env.FOREBAY_SOCKET) return env.FOREBAY_SOCKET;
-  const dir = env.XDG_RUNTIME_DIR ? path.join(env.XDG_RUNTIME_DIR, 'forebay') : `/tmp/forebay-${process.getuid()}`;
-  return path.join(dir, 'daemon.sock');
-}
 
 /** One connection. Emits 'doorbell', 'notification' (method, params) and 'close' (error or undefined). */
 export class Connection extends EventEmitter {
@@ -122,15 +116,19 @@ export class Connection extends EventEmitter {
   }
 }
 
-/** Connects to `socket`; where nothing listens and `start` allows it, starts `forebay run` first. */
-export async function reach(socket = socketPath(), { start = true } = {}) {
+/** Connects to the daemon at `given`, or where the environment says; where nothing listens and `start` allows it, starts
+ *  `forebay run` first. */
+export async function reach(given, { start = true } = {}) {
+  const place = placeOf(process.env, given);
+  checkPlace(place);
+  const { socket } = place;
   try {
     return new Connection(await dial(socket));
   } catch (error) {
     if (error.code !== 'ENOENT' && error.code !== 'ECONNREFUSED') throw dialError(socket, error);
     if (!start) throw new ForebayError('no-daemon', `no daemon listens on ${socket}: start it with \`forebay run\``);
   }
-  return new Connection(await startDaemon(socket));
+  return new Connection(await startDaemon(socket, daemonEnvironment(place)));
 }
 
 function dial(socket) {
@@ -152,12 +150,12 @@ function dialError(socket, error) {
 }
 
 /** Starts `forebay run` in its own process group and resolves with a socket as soon as it listens. */
-async function startDaemon(socket) {
+async function startDaemon(socket, env) {
   const binary = findBinary();
   const child = spawn(binary, ['run'], {
     detached: true,
     stdio: 'ignore',
-    env: { ...process.env, FOREBAY_SOCKET: socket },
+    env,
   });
   let failure;
   child.once('error', (error) => (failure = error.message));
