@@ -9,7 +9,7 @@ use common::{
 };
 use engine::VoiceId;
 use producer::{Part, State, Voice};
-use protocol::{LatePolicy, VoiceOpen};
+use protocol::{LatePolicy, Notification, VoiceOpen};
 
 /// What is heard of a tap at an engine frame.
 fn heard(stage: &Stage, tap: VoiceId, at: u64) -> [f32; 2] {
@@ -158,12 +158,47 @@ fn a_breakpoint_of_a_minute() {
     play(&mut stage, &mut others, 60 * 48_000 / BLOCK, Pace::Free);
     assert_eq!(stopped.voice.stats().state, State::Idle);
     assert!(stopped.session.closed().is_none());
+    let told = |session: &producer::Session| session.notification(Duration::from_millis(10));
+    assert!(matches!(told(&stopped.session), Some(Notification::Underrun(_))));
+    let early = told(&stopped.session);
+    assert!(early.is_none(), "it is silent still: {early:?}");
     let before = stage.recorded(tap).len();
     for _ in 0..100 {
         stopped.feed();
         play(&mut stage, &mut others, 1, Pace::Free);
     }
+    stage.steps_until("it hears that it plays", |_| {
+        stopped.feed();
+        matches!(told(&stopped.session), Some(Notification::Resumed(news)) if news.frames >= 65_536)
+    });
     assert_is_signal_from(&stage.recorded(tap)[before..], 32_640);
     assert_is_signal(stage.recorded(other));
     assert_eq!(stage.evicted(), 0);
+}
+
+/// A stall in which the engine gave the voice up is counted whole: it is longer than any that only starved it. The control
+/// side must have looked at the voice while it starved, which a busy machine may prevent: then it stalls again.
+#[test]
+fn the_longest_stalls_count() {
+    let mut stage = Stage::new();
+    let mut stopped = Honest::new(&stage, "stopped");
+    let longest_starving_ms = f64::from(32_640 * 3 / 4 + 65_536) / 48.0;
+    let worst = |stage: &Stage| stage.status().producers[0].worst_stall_ms;
+    stage.steps_until("a stall is counted", |stage| {
+        stopped.feed();
+        stage.steps_until("it plays", |_| stopped.voice.stats().state == State::Playing);
+        stage.steps_until("it is given up", |_| stopped.voice.stats().state == State::Idle);
+        for _ in 0..1_000 {
+            stage.step();
+        }
+        for _ in 0..1_000 {
+            stopped.feed();
+            stage.step();
+            std::thread::sleep(Duration::from_millis(1));
+            if worst(stage) > longest_starving_ms + 1_000.0 {
+                return true;
+            }
+        }
+        false
+    });
 }
