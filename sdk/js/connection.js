@@ -116,9 +116,11 @@ export class Connection extends EventEmitter {
   }
 }
 
-/** Connects to the daemon at `given`, or where the environment says; where nothing listens and `start` allows it, starts
+/** Connects to the daemon at `given`, or by an inherited socket, or where the environment says; where nothing listens and `start` allows it, starts
  *  `forebay run` first. */
 export async function reach(given, { start = true } = {}) {
+  const left = given === undefined ? inheritedSocket() : undefined;
+  if (left) return new Connection(left);
   const place = placeOf(process.env, given);
   checkPlace(place);
   const { socket } = place;
@@ -129,6 +131,19 @@ export async function reach(given, { start = true } = {}) {
     if (!start) throw new ForebayError('no-daemon', `no daemon listens on ${socket}: start it with \`forebay run\``);
   }
   return new Connection(await startDaemon(socket, daemonEnvironment(place)));
+}
+
+/** The socket that the program which started this one has left it; only the first call gets it. A number that names no
+ *  socket was left for another process, further up. Bun can't adopt a descriptor: it goes by the path. */
+function inheritedSocket(env = process.env) {
+  const fd = Number(env.FOREBAY_SESSION_FD);
+  if (process.versions.bun || !Number.isInteger(fd) || fd <= 2) return undefined;
+  delete env.FOREBAY_SESSION_FD;
+  try {
+    return fs.fstatSync(fd).isSocket() ? new net.Socket({ fd, readable: true, writable: true }) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function dial(socket) {

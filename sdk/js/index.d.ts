@@ -12,7 +12,8 @@ export type CloseMode = 'drain' | 'fade';
 export interface ConnectOptions {
   /** What the program calls itself, 1 to 64 bytes. */
   name?: string;
-  /** Path of the daemon's socket; default FOREBAY_SOCKET, then the user's runtime directory. */
+  /** Path of the daemon's socket; default an inherited one (FOREBAY_SESSION_FD, not on Bun), then FOREBAY_SOCKET, then the
+   *  user's runtime directory. */
   socket?: string;
   /** Start `forebay run` (FOREBAY_BIN, then PATH) where no daemon listens. Default true. */
   start?: boolean;

@@ -1,7 +1,9 @@
 // The SDK against the real daemon: what is written is what the file backend plays, bit for bit.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -172,6 +174,39 @@ test('only the daemon\'s own memory is taken', { skip, timeout: 60000 }, async (
   } finally {
     fs.closeSync(mine);
     impostor.stop();
+    await daemon.stop();
+  }
+});
+
+// A producer that inherits a socket plays through it, though it could find no daemon by itself; one that inherits a number
+// which names something else looks for the daemon.
+const inherits = skip || (process.versions.bun ? 'Bun adopts no descriptor' : false);
+test('an inherited socket', { skip: inherits, timeout: 60000 }, async () => {
+  const daemon = await startDaemon();
+  const index = new URL('../index.js', import.meta.url);
+  const source = `import { connect } from '${index}';
+    const session = await connect({ start: false }).catch((error) => ({ refused: error.code }));
+    await session.openVoice?.({ name: 'one' });
+    console.log(session.refused ?? session.hello.pid, process.env.FOREBAY_SESSION_FD);
+    await session.close?.();`;
+  const said = async (left) => {
+    const env = { ...process.env, XDG_RUNTIME_DIR: '/nowhere', FOREBAY_SESSION_FD: '3' };
+    delete env.FOREBAY_SOCKET;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', source], { env, stdio: ['ignore', 'pipe', 'inherit', left] });
+    let text = '';
+    child.stdout.on('data', (part) => (text += part));
+    await new Promise((resolve) => child.once('close', resolve));
+    return text.trim();
+  };
+  try {
+    const socket = net.createConnection(daemon.socket).pause();
+    await new Promise((resolve) => socket.once('connect', resolve));
+    assert.equal(await said(socket), `${daemon.pid} undefined`);
+    socket.destroy();
+    const file = fs.openSync(path.join(daemon.dir, 'no socket'), 'w');
+    assert.equal(await said(file), 'no-daemon undefined');
+    fs.closeSync(file);
+  } finally {
     await daemon.stop();
   }
 });

@@ -45,6 +45,7 @@ export async function startDaemon(args = ['--backend', 'null']) {
     socket,
     dir,
     env,
+    pid: child.pid,
     /** What it said so far. */
     said: () => said,
     async stop() {
