@@ -39,6 +39,9 @@ pub enum CallError {
     Memory(#[from] MemoryError),
 }
 
+/// Memory that came with a reply; `None` where none was announced.
+pub(crate) type HandedOver = Result<Option<Memory>, MemoryError>;
+
 #[derive(Debug, Default)]
 struct State {
     replies: HashMap<u64, (Result<Value, ErrorObject>, Option<OwnedFd>)>,
@@ -117,7 +120,7 @@ impl Link {
         &self,
         params: &M,
         which: impl Fn(&M::Reply) -> Option<&MemoryRef>,
-    ) -> Result<(M::Reply, Result<Option<Memory>, MemoryError>), CallError> {
+    ) -> Result<(M::Reply, HandedOver), CallError> {
         let (reply, fd) = self.exchange(params)?;
         let memory = match (which(&reply), fd) {
             (None, _) => Ok(None),

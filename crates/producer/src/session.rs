@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use protocol::{CloseMode, HelloReply, Notification, VoiceClose, VoiceOpen, VoiceOpenReply};
 use ring::{Commit, EventKind, EventQueueFull, EventWriter, RingShape, TimedEvent, Writer};
-use session::{Guest, GuestError, Memory, MemoryError, Pacing};
+use session::{Guest, GuestError, Pacing};
 use thiserror::Error;
 use units::{ChannelCount, ChannelCountError, SampleRate};
 
 use crate::connect::Console;
-use crate::link::CallError;
+use crate::link::{CallError, HandedOver};
 use crate::voice::Voice;
 
 /// Why a voice can't be opened. Nothing is left behind.
@@ -131,11 +131,7 @@ impl Session {
     }
 
     /// The producer's end of a ring that was opened.
-    fn writer(
-        &self,
-        reply: &VoiceOpenReply,
-        samples: Result<Option<Memory>, MemoryError>,
-    ) -> Result<Writer, OpenError> {
+    fn writer(&self, reply: &VoiceOpenReply, samples: HandedOver) -> Result<Writer, OpenError> {
         let shape = RingShape {
             channels: ChannelCount::new(reply.channels as usize)?,
             capacity_frames: reply.capacity_frames,
