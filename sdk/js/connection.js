@@ -7,6 +7,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { ForebayError } from './errors.js';
+import { checkPlace, daemonEnvironment, placeOf } from './place.js';
 
 /** Longest line either side accepts. */
 const MAX_LINE_BYTES = 64 * 1024;
@@ -14,13 +15,6 @@ const MAX_LINE_BYTES = 64 * 1024;
 const START_PATIENCE_MS = 5000;
 /** After the end of the daemon that was started: another one, started by somebody else, may be about to listen. */
 const GRACE_MS = 500;
-
-/** Where the daemon listens: FOREBAY_SOCKET, else the user's runtime directory, else /tmp/forebay-UID. */
-export function socketPath(env = process.env) {
-  if (env.FOREBAY_SOCKET) return env.FOREBAY_SOCKET;
-  const dir = env.XDG_RUNTIME_DIR ? path.join(env.XDG_RUNTIME_DIR, 'forebay') : `/tmp/forebay-${process.getuid()}`;
-  return path.join(dir, 'daemon.sock');
-}
 
 /** One connection. Emits 'doorbell', 'notification' (method, params) and 'close' (error or undefined). */
 export class Connection extends EventEmitter {
@@ -124,15 +118,34 @@ export class Connection extends EventEmitter {
   }
 }
 
-/** Connects to `socket`; where nothing listens and `start` allows it, starts `forebay run` with `daemonArgs` first. */
-export async function reach(socket = socketPath(), { start = true, daemonArgs = [] } = {}) {
+/** Connects to the daemon at `given`, or by an inherited socket, or where the environment says; where nothing listens and
+ *  `start` allows it, starts `forebay run` with `daemonArgs` first. */
+export async function reach(given, { start = true, daemonArgs = [] } = {}) {
+  const left = given === undefined ? inheritedSocket() : undefined;
+  if (left) return new Connection(left);
+  const place = placeOf(process.env, given);
+  checkPlace(place);
+  const { socket } = place;
   try {
     return new Connection(await dial(socket));
   } catch (error) {
     if (error.code !== 'ENOENT' && error.code !== 'ECONNREFUSED') throw dialError(socket, error);
     if (!start) throw new ForebayError('no-daemon', `no daemon listens on ${socket}: start it with \`forebay run\``);
   }
-  return new Connection(await startDaemon(socket, daemonArgs));
+  return new Connection(await startDaemon(socket, daemonArgs, daemonEnvironment(place)));
+}
+
+/** The socket that the program which started this one has left it; only the first call gets it. A number that names no
+ *  socket was left for another process, further up. Bun can't adopt a descriptor: it goes by the path. */
+function inheritedSocket(env = process.env) {
+  const fd = Number(env.FOREBAY_SESSION_FD);
+  if (process.versions.bun || !Number.isInteger(fd) || fd <= 2) return undefined;
+  delete env.FOREBAY_SESSION_FD;
+  try {
+    return fs.fstatSync(fd).isSocket() ? new net.Socket({ fd, readable: true, writable: true }) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function dial(socket) {
@@ -155,12 +168,12 @@ function dialError(socket, error) {
 
 /** Starts `forebay run` in its own process group and resolves with a socket as soon as one listens: when two programs do
  *  so at once, the second daemon sees the first and ends, and both are served by the first. */
-async function startDaemon(socket, args) {
+async function startDaemon(socket, args, env) {
   const binary = findBinary();
   const child = spawn(binary, ['run', ...args], {
     detached: true,
     stdio: 'ignore',
-    env: { ...process.env, FOREBAY_SOCKET: socket },
+    env,
   });
   const patienceMs = startPatienceMs();
   let deadline = performance.now() + patienceMs;

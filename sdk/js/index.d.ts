@@ -12,7 +12,8 @@ export type CloseMode = 'drain' | 'fade';
 export interface ConnectOptions {
   /** What the program calls itself, 1 to 64 bytes. */
   name?: string;
-  /** Path of the daemon's socket; default FOREBAY_SOCKET, then the user's runtime directory. */
+  /** Path of the daemon's socket; default an inherited one (FOREBAY_SESSION_FD, not on Bun), then FOREBAY_SOCKET, then the
+   *  user's runtime directory. */
   socket?: string;
   /** Start `forebay run` (FOREBAY_BIN, then PATH) where no daemon listens. Default true. */
   start?: boolean;
@@ -49,6 +50,7 @@ export interface VoiceStats {
   lateFrames: number;
   lastStallFrames: number;
   fault: number;
+  /** What `tellRender` was told, summed up. */
   renderedFrames: number;
   busyUs: number;
   longestChunkUs: number;
@@ -69,7 +71,7 @@ export interface Underrun {
   name: string;
   /** Engine frame at which the voice ran dry. */
   frame: number;
-  /** Frames that were missing up to now. */
+  /** Frames that the voice has missed so far, in all its underruns; `resumed` says how many were missing in this one. */
   frames: number;
   cause: 'producer_late' | 'producer_dead';
 }
@@ -87,10 +89,13 @@ export class Voice extends EventEmitter {
   readonly leadFrames: number;
   /** Frames to which `write` fills before it waits. */
   readonly targetLeadFrames: number;
-  /** Writes all of `samples`, waiting while the ring is at its target lead. The array must not change until then. */
+  /** Writes all of `samples`, waiting while the ring is at its target lead. The array must not change until then.
+   *  A splice or a flush ends the wait: what the ring had not taken belongs to a future that is no more. */
   write(samples: Samples): Promise<void>;
   /** Writes what fits now and returns how many frames were taken. */
   writeSome(samples: Samples): number;
+  /** Tells that rendering `frames` frames took `ms` milliseconds: shown to people as the speed of this producer. */
+  tellRender(frames: number, ms: number): void;
   /** Latest value wins, smoothed by the engine. */
   set(change: { gainDb?: number; pan?: number; mute?: boolean }): void;
   /** A change at an exact engine frame (default: now), ramped over `rampMs` (default 5). */
@@ -99,7 +104,7 @@ export class Voice extends EventEmitter {
   splice(render: SpliceRender, options?: SpliceOptions): { engineFrame: number; coverFrames: number };
   /** Fades out what is left of the future and falls idle; what is written next starts anew. */
   flush(options?: { guardMs?: number }): void;
-  /** Ends the voice. Default 'drain'. */
+  /** Ends the voice. Default 'drain'. Of several calls the first decides; all resolve when the voice has ended. */
   close(mode?: CloseMode): Promise<void>;
   stats(): VoiceStats;
 }
@@ -124,12 +129,12 @@ export class Session extends EventEmitter {
   splice(voices: Voice[], render: SpliceRender, options?: SpliceOptions): { engineFrame: number; coverFrames: number };
   /** Any request of the protocol. */
   call(method: string, params?: object): Promise<any>;
-  /** Ends the session. Default 'drain'. */
+  /** Ends the session, also where a voice refuses to close (what it said is thrown then). Default 'drain'. */
   close(mode?: CloseMode): Promise<void>;
 }
 
 /** What went wrong: `code` for programs, `message` with the remedy for people. Codes: no-daemon, no-permission,
- *  handoff, layout, message, refused (detail: the daemon's error), closed, samples, faulted, no-room, events-full. */
+ *  place, handoff, layout, message, refused (detail: the daemon's error), closed, samples, faulted, no-room, events-full. */
 export class ForebayError extends Error {
   constructor(code: string, message: string, detail?: any);
   readonly code: string;

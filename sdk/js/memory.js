@@ -70,6 +70,21 @@ export class SharedFile {
   }
 }
 
+/** Throws unless `memory`, which the daemon of process `pid` hands over, is a piece of memory of that process: whoever sits
+ *  behind the socket has no say over files. */
+export function checkHandOff({ path }, pid) {
+  const found = /^\/proc\/(\d+)\/fd\/\d+$/.exec(path);
+  let target;
+  try {
+    target = found && Number(found[1]) === pid ? fs.readlinkSync(path) : undefined;
+  } catch (error) {
+    throw handOffError(path, error);
+  }
+  if (!target?.startsWith('/memfd:forebay-')) {
+    throw new ForebayError('handoff', `${path} is no shared memory of the daemon (process ${pid}): it is of another kind`);
+  }
+}
+
 function handOffError(path, error) {
   if (error.code === 'EACCES') {
     return new ForebayError(

@@ -53,6 +53,10 @@ export class RingWriter {
   #markerBytes = new Uint8Array(this.#marker.buffer);
   #markerWrite;
   #engineBase;
+  /** Position at which the newest future begins. */
+  #to;
+  /** Number of the newest start marker. */
+  #startMarker;
 
   constructor(control, samples, shape) {
     this.#control = control;
@@ -67,6 +71,7 @@ export class RingWriter {
     this.#engineBase = shape.slot * ENGINE_STRIDE_WORDS;
     /** Position one past the last frame stored, published or not (u32). */
     this.position = shape.first >>> 0;
+    this.#to = this.position;
     this.#markerWrite = control.word(this.#line + 4 * PRODUCER.markerWrite);
     /** `position - voice frame` within the newest future; undefined while a start marker is needed. */
     this.offset = shape.offset;
@@ -82,16 +87,22 @@ export class RingWriter {
     return this.offset === undefined;
   }
 
-  /** The engine let go of a future that starved for a whole capacity (policy `skip`): a start is needed again. */
+  /** The engine let go of a future that starved for a whole capacity (policy `skip`): a start is needed again, also
+   *  where frames that came too late for that future still lie in the ring. */
   noticeIdle() {
-    if (this.needsStart || this.pendingMarkers !== 0 || this.engine(ENGINE.state) !== STATE.idle) return;
-    if (this.engine(ENGINE.read) === this.position) this.offset = undefined;
+    if (this.pendingMarkers === 0 && this.engine(ENGINE.state) === STATE.idle) this.offset = undefined;
   }
 
   /** The engine re-based the future that plays after an underrun (policy `hold`). */
   noticeRebase() {
     if (this.needsStart || this.pendingMarkers !== 0 || this.engine(ENGINE.state) === STATE.idle) return;
     this.offset = this.engine(ENGINE.offset) | 0;
+  }
+
+  /** Engine frame - voice frame (u32); 0 behind a start that waits, which is on time. */
+  get anchor() {
+    const startWaits = this.#startMarker !== undefined && distance(this.engine(ENGINE.markerRead), this.#startMarker) <= 0;
+    return startWaits ? 0 : this.engine(ENGINE.anchor);
   }
 
   /** Voice frame of the next frame to be stored (u32). Only within a future. */
@@ -105,13 +116,15 @@ export class RingWriter {
     return Math.max(0, this.capacityFrames - Math.max(0, used));
   }
 
-  /** Frames between where the voice is and the end of its newest future, as of the last refresh. */
+  /** Frames between where the voice is and the end of its newest future, as of the last refresh. Not `position - read`:
+   *  while a cross-fade runs, `read` stays with the old future. */
   get leadFrames() {
     if (this.needsStart) return 0;
-    if (this.engine(ENGINE.markerRead) === this.#markerWrite) {
-      return Math.max(0, distance(this.position, this.engine(ENGINE.read)));
-    }
-    return Math.max(0, distance(this.nextVoiceFrame, this.engine(ENGINE.voiceFrame)));
+    // Before its start an idle voice has a voice frame of no meaning, and nothing of the future is played.
+    if (this.pendingMarkers > 0 && this.engine(ENGINE.state) === STATE.idle) return distance(this.position, this.#to);
+    // In engine frames: behind a start that waits, voice frames count anew.
+    const now = this.engine(ENGINE.voiceFrame) + this.engine(ENGINE.anchor);
+    return Math.max(0, distance(this.nextVoiceFrame + this.anchor, now));
   }
 
   /** Markers that the engine has not taken yet. */
@@ -126,12 +139,12 @@ export class RingWriter {
 
   /** Begins a future that replaces the newest one from voice frame `at` on. False: the marker queue is full. */
   splice(at, group) {
-    return this.#mark(MARKER_KIND.splice, at, group, this.engine(ENGINE.anchor), this.position - at);
+    return this.#mark(MARKER_KIND.splice, at, group, this.anchor, this.position - at);
   }
 
   /** Ends the voice at voice frame `at` with a fade; what follows needs a start. False: the marker queue is full. */
   flush(at, group) {
-    return this.#mark(MARKER_KIND.flush, at, group, this.engine(ENGINE.anchor), undefined);
+    return this.#mark(MARKER_KIND.flush, at, group, this.anchor, undefined);
   }
 
   /** Stores `frames` interleaved frames from byte `from` of `bytes` behind the last one, without publishing them.
@@ -183,6 +196,8 @@ export class RingWriter {
     marker[MARKER.kind] = kind;
     const entry = this.#queue + (this.#markerWrite % MARKERS_PER_RING) * MARKERS.entry;
     this.#control.write(entry, this.#markerBytes);
+    this.#to = this.position;
+    if (kind === MARKER_KIND.start) this.#startMarker = this.#markerWrite;
     this.#markerWrite = (this.#markerWrite + 1) >>> 0;
     this.#control.setWord(this.#line + 4 * PRODUCER.markerWrite, this.#markerWrite);
     this.offset = offset === undefined ? undefined : offset | 0;

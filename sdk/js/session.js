@@ -1,11 +1,11 @@
 // A session: the connection, the control memory, and the voices on it.
 
 import { EventEmitter } from 'node:events';
-import { reach, socketPath } from './connection.js';
+import { reach } from './connection.js';
 import { ForebayError } from './errors.js';
 import { EventWriter } from './events.js';
 import { LAYOUT_VERSION, PACING, PROTOCOL_VERSION, extend } from './layout.js';
-import { Control, SharedFile } from './memory.js';
+import { Control, SharedFile, checkHandOff } from './memory.js';
 import { Pacer } from './pacer.js';
 import { Commit, RingWriter } from './ring.js';
 import { spliceVoices } from './splice.js';
@@ -16,7 +16,7 @@ const DEFAULT_GUARD_MS = 1;
 
 /** Connects to the daemon (starting one where none listens) and opens a session. */
 export async function connect(options = {}) {
-  const { name = 'js', socket = socketPath(), start = true, daemonArgs, leadMs } = options;
+  const { name = 'js', socket, start = true, daemonArgs, leadMs } = options;
   const connection = await reach(socket, { start, daemonArgs });
   try {
     const reply = await connection.call('hello', {
@@ -30,6 +30,7 @@ export async function connect(options = {}) {
     if (!reply.control) {
       throw new ForebayError('handoff', 'the daemon opened no session: it could not hand over its memory by path');
     }
+    checkHandOff(reply.control, reply.pid);
     return new Session(connection, reply, new Control(reply.control.path, reply.control.bytes));
   } catch (error) {
     connection.close();
@@ -60,7 +61,7 @@ export class Session extends EventEmitter {
     /** The commit word; for `voice.js` and `splice.js`. */
     this.commit = new Commit(control);
     this.pacer = new Pacer(control);
-    /** Engine frame of each ring's last splice. */
+    /** Engine frame of each ring's last start, splice or flush: nothing else may change while it fades. */
     this.lastChange = new WeakMap();
     this.#engineFrame = control.engineFrame;
     connection.on('doorbell', () => {
@@ -91,8 +92,10 @@ export class Session extends EventEmitter {
 
   /** Opens a voice: `{ name, channels, policy, priority, gainDb, pan, leadMs, capacityFrames }`. */
   async openVoice(options = {}) {
-    const opened = await this.call('voice.open', openParams(options));
-    const samples = new SharedFile(opened.ring.path, opened.channels * opened.capacity_frames * 4);
+    const opened = await this.openRing(openParams(options));
+    const samples = await this.#orClose(opened, () => {
+      return new SharedFile(opened.ring.path, opened.channels * opened.capacity_frames * 4);
+    });
     const ring = new RingWriter(this.#control, samples, {
       slot: opened.slot,
       channels: opened.channels,
@@ -105,6 +108,23 @@ export class Session extends EventEmitter {
     return voice;
   }
 
+  /** `voice.open` with the protocol's own params: its reply, once the ring that it names is the daemon's memory. */
+  async openRing(params) {
+    const opened = await this.call('voice.open', params);
+    await this.#orClose(opened, () => checkHandOff(opened.ring, this.hello.pid));
+    return opened;
+  }
+
+  /** Does `take` with a voice that the daemon has opened; where it throws, the voice is closed again. */
+  async #orClose({ slot }, take) {
+    try {
+      return take();
+    } catch (error) {
+      await this.call('voice.close', { slot, mode: 'fade' }).catch(() => {});
+      throw error;
+    }
+  }
+
   /** Replaces the future of `voices` on one engine frame; see index.d.ts. */
   splice(voices, render, options) {
     return spliceVoices(this, voices, render, options);
@@ -115,11 +135,15 @@ export class Session extends EventEmitter {
     return this.#connection.call(method, params);
   }
 
-  /** Ends the session. 'drain' plays out what was written, 'fade' fades out. */
+  /** Ends the session. 'drain' plays out what was written, 'fade' fades out. A voice that does not close does not keep the
+   *  session open. */
   async close(mode = 'drain') {
-    if (!this.closed) await Promise.all([...this.#voices.values()].map((voice) => voice.close(mode)));
+    const open = this.closed ? [] : [...this.#voices.values()];
+    const outcomes = await Promise.allSettled(open.map((voice) => voice.close(mode)));
     this.#connection.close();
     this.#control.close();
+    const failed = outcomes.find(({ status }) => status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   /** Reads the engine's side of all rings: two file calls. */
@@ -136,7 +160,7 @@ export class Session extends EventEmitter {
     return this.blockFrames + Math.round((guardMs / 1000) * this.rateHz);
   }
 
-  /** Notes a splice on the pacing line, where `status` finds it. */
+  /** Notes a splice on the pacing line, where `status` finds it: how long it took, and what it had until its frame. */
   countChange(us, guardFrames, coverFrames) {
     this.#splices += 1;
     this.#control.setWord(PACING.splices, this.#splices);

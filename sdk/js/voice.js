@@ -20,8 +20,10 @@ export class Voice extends EventEmitter {
   #nextFrame = 0;
   #flags = 0;
   #startAt;
+  /** Counts splices and flushes: a write that waits belongs to the future that it was rendered for. */
+  #future = 0;
+  #closing;
   #closed = false;
-  #freeSince = performance.now();
   #rendered = 0;
   #busyUs = 0;
   #longestUs = 0;
@@ -44,7 +46,7 @@ export class Voice extends EventEmitter {
   get nextFrame() {
     if (this.#ring.needsStart) {
       this.#session.refreshClock();
-      this.#startAt = this.#session.engineFrame + this.#session.guardFrames(PLANNED_START_MS);
+      this.#startAt = this.#soonestChange(PLANNED_START_MS);
       return this.#startAt;
     }
     this.#remember();
@@ -54,6 +56,7 @@ export class Voice extends EventEmitter {
   /** Frames written and not yet played. */
   get leadFrames() {
     this.#session.refresh();
+    this.settle();
     return this.#ring.leadFrames;
   }
 
@@ -67,27 +70,39 @@ export class Voice extends EventEmitter {
   }
 
   /** Writes interleaved samples (Float32Array, Float64Array or array) and resolves when all of them are in the ring.
-   *  A full ring makes it wait; nothing is ever skipped. The array must not change until then. */
+   *  A full ring makes it wait; nothing is ever skipped. The array must not change until then. A splice or a flush ends
+   *  the wait: what the ring had not taken belongs to a future that is no more. */
   write(samples) {
-    this.#countRender(samples.length / this.channels);
-    const written = this.#tail.then(() => this.#writeAll(samples));
+    const future = this.#future;
+    const written = this.#tail.then(() => this.#writeAll(samples, future));
     this.#tail = written.catch(() => {});
-    return written.finally(() => (this.#freeSince = performance.now()));
+    return written;
   }
 
   /** Writes what fits now, without waiting, and returns how many frames were taken. */
   writeSome(samples) {
-    this.#countRender(samples.length / this.channels);
     const { bytes, from, frames } = this.#staging.bytesOf(samples, this.channels);
     this.#session.refresh();
-    const taken = this.#take(bytes, from, frames);
-    this.#freeSince = performance.now();
-    return taken;
+    return this.#take(bytes, from, frames);
+  }
+
+  /** Tells the daemon that rendering `frames` frames took `ms`: shown to people as the speed of this producer, which is
+   *  unknown until it is told. */
+  tellRender(frames, ms) {
+    this.checkOpen();
+    const us = Math.round(ms * 1000);
+    this.#rendered += frames;
+    this.#busyUs += us;
+    this.#longestUs = Math.max(this.#longestUs, us);
+    this.#ring.setStat(STATS.framesRendered, this.#rendered);
+    this.#ring.setStat(STATS.busyUs, this.#busyUs);
+    this.#ring.setStat(STATS.longestChunkUs, this.#longestUs);
+    this.#ring.setStat(STATS.chunkFrames, frames);
   }
 
   /** Latest value wins, the engine smooths: `{ gainDb, pan, mute }`. */
   set({ gainDb, pan, mute }) {
-    this.#checkOpen();
+    this.checkOpen();
     if (gainDb !== undefined) this.#ring.setGain(amplitude(gainDb));
     if (pan !== undefined) this.#ring.setPan(pan);
     if (mute !== undefined) {
@@ -98,7 +113,7 @@ export class Voice extends EventEmitter {
 
   /** A change at an exact engine frame (default: now), ramped over `rampMs`: `{ at, rampMs, gainDb | pan | mute }`. */
   schedule({ at, rampMs = 5, gainDb, pan, mute }) {
-    this.#checkOpen();
+    this.checkOpen();
     this.#session.refreshClock();
     const when = Math.round(at ?? this.#session.engineFrame) >>> 0;
     const rampFrames = Math.round((rampMs / 1000) * this.#session.rateHz);
@@ -118,36 +133,29 @@ export class Voice extends EventEmitter {
 
   /** Fades out what is left of the future and falls idle; what is written next starts anew. */
   flush({ guardMs } = {}) {
-    this.#checkOpen();
-    if (this.#ring.needsStart) return;
+    this.checkOpen();
     this.#session.refresh();
-    const guard = this.#session.guardFrames(guardMs);
-    const at = (this.#session.engineFrame + guard - this.#ring.engine(ENGINE.anchor)) >>> 0;
+    this.settle();
+    if (this.#ring.needsStart) return;
+    const frame = this.#soonestChange(guardMs);
     this.#remember();
-    this.#flushAt(at);
+    if (!this.#flushAt((frame - this.#ring.anchor) >>> 0)) {
+      throw new ForebayError('no-room', `voice ${this.name} has 8 changes waiting already: try again next turn`);
+    }
+    this.#session.lastChange.set(this.#ring, frame);
+    this.#dropWaiting();
   }
 
-  /** Ends the voice. 'drain' (default) plays all that was written, 'fade' fades out within 20 ms. */
-  async close(mode = 'drain') {
-    if (this.#closed) return;
-    if (mode === 'drain') {
-      await this.#tail;
-      this.#session.refresh();
-      if (!this.#ring.needsStart) this.#flushAt(this.#ring.nextVoiceFrame);
-    }
-    this.#closed = true;
-    this.#session.pacer.wake();
-    try {
-      await this.#session.call('voice.close', { slot: this.slot, mode });
-    } finally {
-      this.#session.forget(this);
-      this.#ring.close();
-    }
+  /** Ends the voice. 'drain' (default) plays all that was written, 'fade' fades out within 20 ms. The first call decides. */
+  close(mode = 'drain') {
+    this.#closing ??= this.#end(mode);
+    return this.#closing;
   }
 
   /** What the engine and this side count. Frames are in the units of the ring. */
   stats() {
     this.#session.refresh();
+    this.settle();
     const word = (index) => this.#ring.engine(index);
     return {
       state: STATE_NAMES[word(ENGINE.state)] ?? 'faulted',
@@ -172,6 +180,17 @@ export class Voice extends EventEmitter {
     if (this.#policy === 'hold') this.#ring.noticeRebase();
   }
 
+  /** A future that `splice.js` has published began at voice frame `at`, on `engineFrame`. */
+  replaced(at, engineFrame) {
+    this.#begin(at, engineFrame);
+    this.#dropWaiting();
+  }
+
+  /** Throws where the voice has ended: its slot may have gone to another. */
+  checkOpen() {
+    if (this.#closed || this.#session.closed) throw new ForebayError('closed', `voice ${this.name} is closed`);
+  }
+
   /** The ring, for `splice.js`. */
   get ring() {
     return this.#ring;
@@ -182,10 +201,11 @@ export class Voice extends EventEmitter {
     return this.#staging;
   }
 
-  async #writeAll(samples) {
+  async #writeAll(samples, future) {
     const { bytes, from, frames } = this.#staging.bytesOf(samples, this.channels);
     let done = 0;
     for (;;) {
+      if (this.#future !== future) return;
       this.#session.refresh();
       done += this.#take(bytes, from + done * this.channels * 4, frames - done);
       if (done === frames) return;
@@ -196,7 +216,7 @@ export class Voice extends EventEmitter {
 
   /** Stores and publishes what fits under the target lead; starts the voice where it must. */
   #take(bytes, from, frames) {
-    this.#checkOpen();
+    this.checkOpen();
     const ring = this.#ring;
     if (ring.engine(ENGINE.state) === STATE.faulted) {
       throw new ForebayError('faulted', `the engine muted voice ${this.name} (fault ${ring.engine(ENGINE.fault)})`);
@@ -204,45 +224,64 @@ export class Voice extends EventEmitter {
     this.settle();
     const room = Math.min(ring.spaceFrames, this.targetLeadFrames - ring.leadFrames, frames);
     if (room <= 0) return 0;
-    const starts = ring.needsStart;
-    if (starts) {
-      const soonest = this.#session.engineFrame + this.#session.guardFrames();
-      const at = Math.max(soonest, this.#startAt ?? 0);
-      this.#startAt = undefined;
-      if (!ring.start(at >>> 0, this.#session.commit.next)) return 0;
-    }
+    const startAt = ring.needsStart ? Math.max(this.#soonestChange(), this.#startAt ?? 0) : undefined;
+    if (startAt !== undefined && !ring.start(startAt >>> 0, this.#session.commit.next)) return 0;
     ring.store(bytes, from, room);
     ring.publish();
-    if (starts) this.#session.commit.publish();
-    this.#remember();
+    if (startAt === undefined) {
+      this.#remember();
+    } else {
+      this.#session.commit.publish();
+      this.#begin(startAt, startAt);
+    }
     return room;
   }
 
+  #begin(at, engineFrame) {
+    this.#nextFrame = at;
+    this.#startAt = undefined;
+    this.#remember();
+    this.#session.lastChange.set(this.#ring, engineFrame);
+  }
+
+  #dropWaiting() {
+    this.#future += 1;
+    this.#session.pacer.wake();
+  }
+
+  /** The first engine frame at which a change that is written now is seen in time and falls into no fade. */
+  #soonestChange(guardMs) {
+    const soonest = this.#session.engineFrame + this.#session.guardFrames(guardMs);
+    const last = this.#session.lastChange.get(this.#ring) ?? -Infinity;
+    return Math.max(soonest, last + this.#session.crossfadeFrames);
+  }
+
+  /** False: the marker queue is full. */
   #flushAt(at) {
-    if (!this.#ring.flush(at, this.#session.commit.next)) {
-      throw new ForebayError('no-room', `voice ${this.name} has 8 changes waiting already: try again next turn`);
-    }
+    if (!this.#ring.flush(at, this.#session.commit.next)) return false;
     this.#session.commit.publish();
+    return true;
+  }
+
+  async #end(mode) {
+    if (mode === 'drain') {
+      await this.#tail;
+      this.#session.refresh();
+      this.settle();
+      // With a full queue the voice ends in an underrun, which fades as well.
+      if (!this.#ring.needsStart && !this.#session.closed) this.#flushAt(this.#ring.nextVoiceFrame);
+    }
+    this.#closed = true;
+    this.#session.pacer.wake();
+    try {
+      await this.#session.call('voice.close', { slot: this.slot, mode });
+    } finally {
+      this.#session.forget(this);
+      this.#ring.close();
+    }
   }
 
   #remember() {
     if (!this.#ring.needsStart) this.#nextFrame = extend(this.#ring.nextVoiceFrame, this.#nextFrame);
-  }
-
-  #checkOpen() {
-    if (this.#closed || this.#session.closed) throw new ForebayError('closed', `voice ${this.name} is closed`);
-  }
-
-  /** The time between two writes is what rendering took. */
-  #countRender(frames) {
-    const us = Math.round((performance.now() - this.#freeSince) * 1000);
-    this.#freeSince = performance.now();
-    this.#rendered += frames;
-    this.#busyUs += us;
-    this.#longestUs = Math.max(this.#longestUs, us);
-    this.#ring.setStat(STATS.framesRendered, this.#rendered);
-    this.#ring.setStat(STATS.busyUs, this.#busyUs);
-    this.#ring.setStat(STATS.longestChunkUs, this.#longestUs);
-    this.#ring.setStat(STATS.chunkFrames, frames);
   }
 }

@@ -32,7 +32,9 @@ const collect = globalThis.gc ?? (() => globalThis.Bun.gc(true));
 let live = gcMs > 0 ? Array.from({ length: 1e6 }, (_, i) => ({ i })) : null;
 for (let at = 0, frames; at < total; at += frames) {
   frames = Math.min(at === 0 ? first : 480, total - at);
+  const began = performance.now();
   for (let i = 0; i < frames; i++) chunk[i * channels + (voice % channels)] = noise(at + i);
+  ring.tellRender(frames, performance.now() - began);
   await ring.write(chunk.subarray(0, frames * channels));
   if (at === 0) console.log('started');
   if (live && at >= session.rateHz) {

@@ -2,6 +2,14 @@
 
 use protocol::Health;
 
+/// With a target lead below this, a short one is as it should be.
+const DEEP_TARGET_MS: f64 = 400.0;
+
+/// How long a lead lasts that falls by `drain_rate` frames per frame; `None` where that is no reason to worry.
+pub(crate) fn lasts_ms(lead_ms: f64, target_ms: f64, drain_rate: f64) -> Option<f64> {
+    (drain_rate > 0.05 && target_ms >= DEEP_TARGET_MS).then(|| lead_ms / drain_rate)
+}
+
 /// A lead as a part of its target; `refilling` while the future is younger than its refill. Warning also when the lead
 /// lasts less than 250 ms at the rate at which it drains.
 pub(crate) fn of_lead(lead_percent: f64, refilling: bool, lasts_ms: Option<f64>) -> Health {

@@ -16,6 +16,8 @@ mod checks;
 mod connection;
 mod core;
 mod doors;
+mod drain;
+mod faults;
 mod health;
 mod producer;
 mod requests;

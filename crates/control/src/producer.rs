@@ -6,6 +6,8 @@ use engine::{EventsId, GroupId, VoiceId};
 use protocol::{HandOff, LatePolicy, LeadSetting, MuteReason, VoiceOpen};
 use session::Host;
 
+use crate::drain::DrainMeter;
+use crate::faults::FaultMeter;
 use crate::stalls::{LeadControl, StallWatch};
 
 /// How a voice is on its way out.
@@ -37,7 +39,7 @@ pub(crate) struct VoiceRecord {
     pub(crate) leaving: Option<Leaving>,
     /// Engine frame at which it was opened.
     pub(crate) opened: u64,
-    pub(crate) fault: Option<MuteReason>,
+    pub(crate) silenced: Silenced,
     /// `produced` when the bell last rang for it, and the turn's engine frame.
     pub(crate) rung: (u64, u64),
 }
@@ -65,8 +67,35 @@ impl VoiceRecord {
             drain: DrainMeter::default(),
             leaving: None,
             opened: now,
-            fault: None,
+            silenced: Silenced::default(),
             rung: (0, now),
+        }
+    }
+}
+
+/// Why the engine keeps a voice silent. Each cause comes and goes by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Silenced {
+    /// For good: its counters can't be true.
+    pub(crate) corrupt: bool,
+    /// By the guard, until it is forgiven.
+    pub(crate) guard: Option<MuteReason>,
+    /// While the engine is overloaded.
+    pub(crate) shed: bool,
+}
+
+impl Silenced {
+    /// The cause that lasts longest; `None`: the engine lets it sound.
+    pub(crate) fn reason(self) -> Option<MuteReason> {
+        let corrupt = self.corrupt.then_some(MuteReason::Counters);
+        corrupt.or(self.guard).or(self.shed.then_some(MuteReason::Overload))
+    }
+
+    pub(crate) fn add(&mut self, reason: MuteReason) {
+        match reason {
+            MuteReason::Counters => self.corrupt = true,
+            MuteReason::Overload => self.shed = true,
+            guard => self.guard = Some(guard),
         }
     }
 }
@@ -91,14 +120,15 @@ pub(crate) struct Producer {
     /// How memory is handed to it.
     pub(crate) way: HandOff,
     pub(crate) host: Host,
-    pub(crate) group: GroupId,
-    pub(crate) events: EventsId,
+    /// Its places in the engine, taken with its first voice: a session without one costs the Renderer nothing, and leaves
+    /// nothing in the queue of a Renderer that rests.
+    pub(crate) places: Option<(GroupId, EventsId)>,
     pub(crate) lead: LeadControl,
     /// By slot.
     pub(crate) voices: BTreeMap<usize, VoiceRecord>,
     pub(crate) speed: SpeedMeter,
     /// Page faults that it cost the audio thread.
-    pub(crate) page_faults: u64,
+    pub(crate) faults: FaultMeter,
     /// Voices of it that were muted for their counters.
     pub(crate) corrupt: u32,
 }
@@ -115,47 +145,6 @@ impl Producer {
             .iter()
             .find(|(_, voice)| voice.leaving.is_none() && voice.name == name)
             .map(|(slot, _)| *slot)
-    }
-}
-
-/// How fast a lead falls, and whether its future is too young to judge.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct DrainMeter {
-    began: u64,
-    lead_then: u32,
-    /// Frames of lead lost per frame of time over the last window; 0 when it grew.
-    pub(crate) rate: f64,
-    superseded: u64,
-    underruns: u64,
-    was_idle: bool,
-    /// Until this engine frame a future is refilling.
-    refilling_until: u64,
-}
-
-/// Frames over which a drain is measured, as a part of a second.
-const DRAIN_WINDOW_PARTS: u64 = 5;
-
-impl DrainMeter {
-    pub(crate) fn look(&mut self, now: u64, rate_hz: u64, target_frames: u32, stats: &engine::VoiceStats) {
-        let ledger = &stats.ledger;
-        let idle = stats.state == ring::State::Idle;
-        let began_anew = self.was_idle && !idle;
-        let changed = ledger.superseded != self.superseded || ledger.underruns != self.underruns;
-        if began_anew || changed {
-            // A producer that renders at twice real time is back at its target after this.
-            self.refilling_until = now + u64::from(target_frames);
-        }
-        (self.was_idle, self.superseded, self.underruns) = (idle, ledger.superseded, ledger.underruns);
-        let passed = now.saturating_sub(self.began);
-        if passed >= rate_hz / DRAIN_WINDOW_PARTS {
-            let lost = f64::from(self.lead_then) - f64::from(stats.lead_frames);
-            self.rate = (lost / passed as f64).max(0.0);
-            (self.began, self.lead_then) = (now, stats.lead_frames);
-        }
-    }
-
-    pub(crate) fn is_refilling(&self, now: u64) -> bool {
-        now < self.refilling_until
     }
 }
 
@@ -198,7 +187,7 @@ impl SpeedMeter {
         self.busy_us = 0;
     }
 
-    /// Voices rendered side by side, as a multiple of real time.
+    /// Voices rendered side by side, as a multiple of real time; `None` until it tells.
     pub(crate) fn speed(&self) -> Option<f64> {
         self.speed
     }
@@ -241,21 +230,20 @@ mod tests {
         assert!((meter.speed().unwrap() - 5.0).abs() < 1e-9, "a pause is no slowness");
     }
 
-    /// A lead that falls in real time drains at 1; a splice makes it `refilling` for its target.
+    /// The causes of silence come and go by themselves; the one that lasts longest is told.
     #[test]
-    fn drain_and_refill() {
-        let stats = |lead_frames, superseded| engine::VoiceStats {
-            lead_frames,
-            state: ring::State::Playing,
-            ledger: ring::Ledger { superseded, ..ring::Ledger::default() },
-            ..engine::VoiceStats::default()
-        };
-        let mut drain = DrainMeter::default();
-        drain.look(48_000, 48_000, 10_000, &stats(30_000, 0));
-        drain.look(58_000, 48_000, 10_000, &stats(20_000, 0));
-        assert!((drain.rate - 1.0).abs() < 1e-9);
-        assert!(!drain.is_refilling(58_000));
-        drain.look(58_100, 48_000, 10_000, &stats(3_000, 17_000));
-        assert!(drain.is_refilling(60_000) && !drain.is_refilling(68_100));
+    fn silence_has_causes() {
+        let mut silenced = Silenced::default();
+        assert_eq!(silenced.reason(), None);
+        silenced.add(MuteReason::Overload);
+        silenced.add(MuteReason::Blast);
+        assert_eq!(silenced.reason(), Some(MuteReason::Blast));
+        silenced.shed = false;
+        assert_eq!(silenced.reason(), Some(MuteReason::Blast), "an overload that ends forgives nobody");
+        silenced.add(MuteReason::Overload);
+        silenced.guard = None;
+        assert_eq!(silenced.reason(), Some(MuteReason::Overload), "who is forgiven may still be shed");
+        silenced.add(MuteReason::Counters);
+        assert_eq!(silenced.reason(), Some(MuteReason::Counters));
     }
 }

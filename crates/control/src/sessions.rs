@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
+use engine::{Engine, EventsId, GroupId};
 use protocol::{ErrorWord, HandOff, Hello, HelloReply, Id, MemoryRef, PROTOCOL_VERSION, reply_line};
 use ring::{EventReader, Group};
 use session::{Host, HostConfig, Memory, layout};
 
 use crate::checks::{Refused, check_lead, check_name, refused, shortened, system};
 use crate::core::Core;
+use crate::faults::FaultMeter;
 use crate::producer::{Producer, SpeedMeter};
 use crate::stalls::LeadControl;
 
@@ -20,6 +22,30 @@ pub(crate) fn hand_off(memory: &Memory, way: HandOff) -> Result<(MemoryRef, Opti
     };
     let path = memory.path().to_string_lossy().into_owned();
     Ok((MemoryRef { handoff: way, path, bytes: memory.bytes() as u64 }, fd))
+}
+
+/// The places of a session in the engine: those that it has, or new ones for its first voice.
+pub(crate) fn take_places(
+    engine: &mut Engine,
+    producer: &mut Producer,
+    now: u64,
+) -> Result<(GroupId, EventsId), Refused> {
+    if let Some(places) = producer.places {
+        return Ok(places);
+    }
+    let full = |error: engine::AddError| refused(ErrorWord::ConnectionsFull, error.to_string());
+    let group = Group::attach(producer.host.group());
+    // The clock has stood since `hello`.
+    group.store_clock(now, engine.main_stats().block_frames);
+    let group = engine.add_group(group).map_err(full)?;
+    let events = match engine.add_events(EventReader::attach(producer.host.events())) {
+        Ok(events) => events,
+        Err(error) => {
+            engine.remove_group(group);
+            return Err(full(error));
+        }
+    };
+    Ok(*producer.places.insert((group, events)))
 }
 
 impl Core {
@@ -92,21 +118,9 @@ impl Core {
         let host =
             Host::new(HostConfig { session_id: session, rate, crossfade_frames, first }).map_err(system)?;
         let (now, main) = (self.now_frame(), self.engine.main_stats());
-        let group = Group::attach(host.group());
         // Until the Renderer's first look at this session: a start at "now" must not lie at frame 0.
-        group.store_clock(now, main.block_frames);
-        let full = |error: engine::AddError| refused(ErrorWord::ConnectionsFull, error.to_string());
-        let group = self.engine.add_group(group).map_err(full)?;
-        let events = match self.engine.add_events(EventReader::attach(host.events())) {
-            Ok(events) => events,
-            Err(error) => {
-                self.engine.remove_group(group);
-                return Err(full(error));
-            }
-        };
+        Group::attach(host.group()).store_clock(now, main.block_frames);
         let Some(peer_record) = self.peers.get_mut(&peer) else {
-            self.engine.remove_events(events);
-            self.engine.remove_group(group);
             return Err(refused(ErrorWord::Internal, "the connection is gone"));
         };
         peer_record.session = Some(session);
@@ -118,12 +132,11 @@ impl Core {
             connection: Some(peer),
             way,
             host,
-            group,
-            events,
+            places: None,
             lead: LeadControl::new(hello.lead_ms.unwrap_or(self.settings.lead), rate, now),
             voices: BTreeMap::new(),
             speed: SpeedMeter::default(),
-            page_faults: 0,
+            faults: FaultMeter::default(),
             corrupt: 0,
         };
         self.hooks.memory(&producer.host.control().region(), true);
@@ -178,8 +191,10 @@ impl Core {
         }
         if let Some(producer) = self.producers.remove(&session) {
             self.hooks.memory(&producer.host.control().region(), false);
-            self.engine.remove_events(producer.events);
-            self.engine.remove_group(producer.group);
+            if let Some((group, events)) = producer.places {
+                self.engine.remove_events(events);
+                self.engine.remove_group(group);
+            }
             // What travels back from the Renderer is freed at the next turn.
             self.stir();
         }

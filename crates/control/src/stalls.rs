@@ -66,8 +66,21 @@ pub(crate) struct Glance {
     pub(crate) lead_frames: u32,
     /// As above.
     pub(crate) target_frames: u32,
-    /// It plays or starves.
-    pub(crate) active: bool,
+    /// What it does.
+    pub(crate) phase: Phase,
+}
+
+/// What a voice does, as far as its producer can be late for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It plays.
+    Plays,
+    /// It ran dry.
+    Starves,
+    /// It starved for so long that the engine gave it up, now or earlier: the stall goes on until it begins anew.
+    GivenUp,
+    /// It was stopped, or its producer is gone.
+    Stopped,
 }
 
 /// Watches one voice for stalls.
@@ -76,19 +89,24 @@ pub(crate) struct StallWatch {
     produced: u64,
     /// Engine frame at which writing was due and did not happen.
     due: Option<u64>,
+    /// It starves, or did so until the engine gave it up.
+    starved: bool,
 }
 
 impl StallWatch {
     /// Takes what is seen at engine frame `now`; the frames of a stall that is over.
     pub(crate) fn look(&mut self, now: u64, seen: Glance) -> Option<u64> {
         let wrote = seen.produced != self.produced;
+        let given_up = seen.phase == Phase::GivenUp && self.starved;
         self.produced = seen.produced;
-        if wrote || !seen.active {
+        self.starved = seen.phase == Phase::Starves || given_up;
+        let is_due = matches!(seen.phase, Phase::Plays | Phase::Starves);
+        if wrote || !(is_due || given_up) {
             let due = self.due.take();
             return due.filter(|_| wrote).map(|due| now.saturating_sub(due));
         }
         // Pull pacing lets the lead fall by an eighth and a turn or two; a quarter is late.
-        if seen.lead_frames < seen.target_frames - seen.target_frames / 4 {
+        if is_due && seen.lead_frames < seen.target_frames - seen.target_frames / 4 {
             self.due.get_or_insert(now);
         }
         None
@@ -202,8 +220,12 @@ mod tests {
     #[test]
     fn what_a_stall_is() {
         let mut watch = StallWatch::default();
-        let seen =
-            |produced, lead_frames| Glance { produced, lead_frames, target_frames: 1000, active: true };
+        let seen = |produced, lead_frames| Glance {
+            produced,
+            lead_frames,
+            target_frames: 1000,
+            phase: Phase::Plays,
+        };
         assert_eq!(watch.look(0, seen(1000, 1000)), None);
         assert_eq!(watch.look(100, seen(1000, 900)), None, "ahead");
         assert_eq!(watch.look(200, seen(1000, 700)), None, "late from here on");
@@ -211,8 +233,31 @@ mod tests {
         assert_eq!(watch.look(1300, seen(1100, 100)), Some(1100));
         assert_eq!(watch.look(1400, seen(1200, 100)), None, "slow, but it writes");
         assert_eq!(watch.look(1500, seen(1200, 0)), None);
-        assert_eq!(watch.look(1600, Glance { active: false, ..seen(1200, 0) }), None);
+        assert_eq!(watch.look(1600, Glance { phase: Phase::Stopped, ..seen(1200, 0) }), None);
         assert_eq!(watch.look(1700, seen(1300, 0)), None, "it had stopped");
+    }
+
+    /// The longest stalls count most: one in which the engine gave the voice up lasts until it is written to again.
+    #[test]
+    fn a_stall_outlasts_its_voice() {
+        let mut watch = StallWatch::default();
+        let seen =
+            |produced, lead_frames, phase| Glance { produced, lead_frames, target_frames: 1000, phase };
+        assert_eq!(watch.look(0, seen(1000, 1000, Phase::Plays)), None);
+        assert_eq!(watch.look(500, seen(1000, 500, Phase::Plays)), None);
+        assert_eq!(watch.look(9_000, seen(1000, 0, Phase::Starves)), None);
+        assert_eq!(watch.look(50_000, seen(1000, 0, Phase::GivenUp)), None);
+        assert_eq!(watch.look(90_000, seen(1000, 0, Phase::GivenUp)), None);
+        assert_eq!(watch.look(100_000, seen(1500, 0, Phase::GivenUp)), Some(99_500));
+        assert_eq!(watch.look(100_100, seen(1500, 400, Phase::Plays)), None, "late from here on");
+        assert_eq!(watch.look(100_300, seen(1600, 300, Phase::Plays)), Some(200));
+        assert_eq!(watch.look(100_400, seen(1600, 200, Phase::Plays)), None);
+        assert_eq!(
+            watch.look(100_500, seen(1600, 0, Phase::GivenUp)),
+            None,
+            "stopped: it did not starve this time"
+        );
+        assert_eq!(watch.look(190_000, seen(1700, 0, Phase::Plays)), None);
     }
 
     /// Every stall has its bar; the bars double.

@@ -16,8 +16,6 @@ use crate::producer::{Producer, VoiceRecord};
 const PRODUCER_BYTES: usize = 56 * 1024;
 /// What silence is in the document.
 const SILENCE_DB: f64 = -144.0;
-/// With a target lead below this, a short one is as it should be.
-const DEEP_TARGET_MS: f64 = 400.0;
 
 /// Two digits behind the point are what anybody reads.
 fn rounded(value: f64) -> f64 {
@@ -119,8 +117,7 @@ impl Core {
         let (lead_ms, target_ms) = (ms(rate, stats.lead_frames), ms(rate, voice.target_frames));
         let lead_percent = 100.0 * lead_ms / target_ms.max(1e-9);
         let hours = rate.ms(Frames(now.saturating_sub(voice.opened))) / 3.6e6;
-        let drains = voice.drain.rate > 0.05 && target_ms >= DEEP_TARGET_MS;
-        let lasts_ms = drains.then(|| lead_ms / voice.drain.rate);
+        let lasts_ms = health::lasts_ms(lead_ms, target_ms, voice.drain.rate());
         let plays = matches!(stats.state, State::Playing | State::Starved);
         VoiceStatus {
             slot: slot as u32,
@@ -146,7 +143,7 @@ impl Core {
             peak_db: level(stats.meter.held_peak),
             rms_db: level(stats.meter.rms),
             losses: losses(&stats),
-            fault: voice.fault,
+            fault: voice.silenced.reason(),
             ledger: LedgerStatus {
                 produced: stats.ledger.produced,
                 delivered: stats.ledger.delivered,

@@ -1,7 +1,7 @@
 //! The knobs of voices, as people turn them.
 
 use engine::Engine;
-use protocol::{ErrorWord, MuteReason, VoiceRef, VoiceSet};
+use protocol::{ErrorWord, VoiceRef, VoiceSet};
 use units::{Decibels, Pan};
 
 use crate::checks::{PAN_RANGE, Refused, check_range, refused, shortened};
@@ -92,8 +92,8 @@ fn apply(engine: &mut Engine, voice: &mut VoiceRecord, set: &VoiceSet) {
     if let Some(mute) = set.mute {
         strip.mute = mute;
         let _left_already = engine.set_mute(id, mute);
-        if !mute && voice.fault != Some(MuteReason::Counters) {
-            voice.fault = None;
+        if !mute {
+            voice.silenced.guard = None;
         }
     }
     if let Some(solo) = set.solo {

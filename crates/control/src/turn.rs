@@ -4,14 +4,13 @@ use engine::{Blame, NoticeKind, VoiceId, VoiceStats};
 use protocol::{EvictReason, MuteReason, Muted, Resumed, TargetLead, Underrun, UnderrunCause, Unmuted};
 use ring::State;
 use ring::sync::Ordering;
+use session::Host;
 
 use crate::core::Core;
-use crate::producer::{Leaving, Producer};
-use crate::stalls::Glance;
+use crate::producer::{Leaving, Producer, Silenced};
+use crate::stalls::{Glance, Phase};
 use crate::voices::target_in_ring;
 
-/// Page faults that a producer may cost before it is thrown out without further proof.
-const MAX_PAGE_FAULTS: u64 = 8;
 /// Voices of one producer that may be muted for their counters.
 const MAX_CORRUPT: u32 = 32;
 /// A voice that starves for longer (in parts of a second) is no reason for quick turns: its producer is stopped.
@@ -76,10 +75,7 @@ impl Core {
                 self.count_corrupt(session);
             }
             NoticeKind::Shed => self.muted(session, slot, name, MuteReason::Overload, frame),
-            NoticeKind::Restored => {
-                self.set_fault(session, slot, None);
-                self.notify(session, &Unmuted { slot: on_slot, name, frame });
-            }
+            NoticeKind::Restored => self.restored(session, Unmuted { slot: on_slot, name, frame }),
             NoticeKind::PageFaults { faults } => self.page_faults(session, faults),
             NoticeKind::Returned(returned) => {
                 // First the memory, then the slot: it is free once nothing maps it.
@@ -95,17 +91,26 @@ impl Core {
         }
     }
 
-    fn set_fault(&mut self, session: u32, slot: usize, fault: Option<MuteReason>) {
+    fn silenced(&mut self, session: u32, slot: usize) -> Option<&mut Silenced> {
         let voice = self.producers.get_mut(&session).and_then(|producer| producer.voices.get_mut(&slot));
-        if let Some(voice) = voice {
-            voice.fault = fault;
-        }
+        voice.map(|voice| &mut voice.silenced)
     }
 
     fn muted(&mut self, session: u32, slot: usize, name: String, reason: MuteReason, frame: u64) {
-        self.set_fault(session, slot, Some(reason));
+        if let Some(silenced) = self.silenced(session, slot) {
+            silenced.add(reason);
+        }
         self.hooks.say(&format!("voice {name:?} is muted: {reason:?}").to_lowercase());
         self.notify(session, &Muted { slot: slot as u32, name, reason, frame });
+    }
+
+    /// The overload is over; a voice that is silent for another cause stays so.
+    fn restored(&mut self, session: u32, news: Unmuted) {
+        let Some(silenced) = self.silenced(session, news.slot as usize) else { return };
+        silenced.shed = false;
+        if silenced.reason().is_none() {
+            self.notify(session, &news);
+        }
     }
 
     fn count_corrupt(&mut self, session: u32) {
@@ -118,11 +123,12 @@ impl Core {
         }
     }
 
-    /// A voice's memory made the audio thread fault: forgiven a few times, for the kernel moves pages now and then.
+    /// A voice's memory made the audio thread fault: forgiven as far as the kernel can be the reason.
     fn page_faults(&mut self, session: u32, faults: u64) {
+        let (now, rate_hz) = (self.now_frame(), self.engine.config().rate.hz());
         let Some(producer) = self.producers.get_mut(&session) else { return };
-        producer.page_faults += faults;
-        if producer.page_faults > MAX_PAGE_FAULTS {
+        let bytes = producer.host.control().bytes() + producer.host.ring_bytes();
+        if producer.faults.add(faults, bytes, now, rate_hz) {
             self.evict_for_holes(session);
         }
     }
@@ -167,18 +173,24 @@ impl Core {
             self.active |= keeps_turns_quick(&stats, now, rate.hz()) || voice.leaving.is_some();
             let told = producer.host.render_stats(*slot);
             producer.speed.add(*slot, told.frames_rendered, told.busy_us);
-            voice.drain.look(now, rate.hz().into(), voice.target_frames, &stats);
-            let plays = matches!(stats.state, State::Playing | State::Starved);
+            voice.drain.look(rate.hz().into(), voice.target_frames, &stats);
+            let is_fed = voice.leaving.is_none() && producer.connection.is_some();
             let seen = Glance {
                 produced: stats.ledger.produced,
                 lead_frames: stats.lead_frames,
                 target_frames: voice.target_frames,
-                active: plays && voice.leaving.is_none() && producer.connection.is_some(),
+                phase: match stats.state {
+                    State::Playing if is_fed => Phase::Plays,
+                    State::Starved if is_fed => Phase::Starves,
+                    State::Idle if is_fed && was_given_up(&producer.host, *slot) => Phase::GivenUp,
+                    _ => Phase::Stopped,
+                },
             };
             if let Some(stall_frames) = voice.stall.look(now, seen) {
                 producer.lead.add(stall_frames);
             }
-            if seen.active && stats.lead_frames < voice.target_frames / 2 {
+            let waits = matches!(seen.phase, Phase::Plays | Phase::Starves);
+            if waits && stats.lead_frames < voice.target_frames / 2 {
                 let (produced, when) = voice.rung;
                 if produced != seen.produced || now.saturating_sub(when) >= u64::from(rate.hz()) {
                     voice.rung = (seen.produced, now);
@@ -204,9 +216,10 @@ impl Core {
         let done = |slot: usize, until: u64| {
             let Some(ring) = producer.host.ring(slot) else { return true };
             let (engine, theirs) = (ring.engine_words(), ring.producer_words());
+            // Against the order in which the engine stores them: a marker that counts as taken has changed the state.
+            let marker_read = engine.marker_read.load(Ordering::Acquire);
             let state = engine.state.load(Ordering::Acquire);
-            let no_marker =
-                engine.marker_read.load(Ordering::Acquire) == theirs.marker_write.load(Ordering::Acquire);
+            let no_marker = marker_read == theirs.marker_write.load(Ordering::Acquire);
             // These words may lie: then the voice only goes early, or at its deadline.
             let rests = state == State::Idle as u32 && no_marker;
             let starves = state == State::Starved as u32 && (dead || no_marker);
@@ -224,6 +237,13 @@ impl Core {
             self.let_go(session, slot);
         }
     }
+}
+
+/// Whether the last underrun of a voice was so long that the engine gave it up.
+fn was_given_up(host: &Host, slot: usize) -> bool {
+    host.ring(slot).is_some_and(|ring| {
+        ring.engine_words().last_stall.load(Ordering::Acquire) >= ring.shape().capacity_frames
+    })
 }
 
 /// Whether a voice is worth a look every 20 ms: it plays, or has starved for less than half a second.

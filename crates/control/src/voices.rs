@@ -11,7 +11,7 @@ use units::{ChannelCount, Decibels, Pan, SampleRate};
 use crate::checks::{PAN_RANGE, Refused, check_lead, check_name, check_range, refused, system};
 use crate::core::Core;
 use crate::producer::{Leaving, VoiceRecord};
-use crate::sessions::hand_off;
+use crate::sessions::{hand_off, take_places};
 use crate::stalls::CEILING_MS;
 
 /// Room in a ring beside the lead: for the cover of a splice, which is written before the old lead is given up.
@@ -122,6 +122,7 @@ impl Core {
         let Some(producer) = self.producers.get_mut(&session) else {
             return Err(refused(ErrorWord::HelloFirst, "the session is over"));
         };
+        let (group, events) = take_places(&mut self.engine, producer, now)?;
         let slot = producer.host.open_slot(channels, capacity_frames).map_err(|error| match error {
             OpenSlotError::Full => refused(ErrorWord::SlotsFull, error.to_string()),
             other => system(other),
@@ -137,7 +138,7 @@ impl Core {
             pan: Pan::new(open.pan as f32),
             priority: open.priority,
             fade_in_frames: rate.frames_in_ms(open.fade_in_ms).0 as u32,
-            ..VoiceSpec::new(open.name.clone(), reader, producer.group)
+            ..VoiceSpec::new(open.name.clone(), reader, group)
         };
         let id = match self.engine.add_voice(spec) {
             Ok(id) => id,
@@ -146,7 +147,7 @@ impl Core {
                 return Err(refused(ErrorWord::VoicesFull, error.to_string()));
             }
         };
-        self.engine.map_events(producer.events, slot as u32, Some(id));
+        self.engine.map_events(events, slot as u32, Some(id));
         let target_ms = open.lead_ms.map_or(producer.lead.target_ms(), |own| producer.lead.target_of(own));
         let target_frames = target_in_ring(target_ms, rate, capacity_frames);
         producer.host.set_target_lead(slot, target_frames);
@@ -198,7 +199,9 @@ impl Core {
             return;
         };
         voice.leaving = Some(Leaving::Told);
-        self.engine.map_events(producer.events, slot as u32, None);
+        if let Some((_, events)) = producer.places {
+            self.engine.map_events(events, slot as u32, None);
+        }
         let _left_already = self.engine.remove_voice(voice.id, fade_frames);
         if let Some(samples) = producer.host.samples(slot) {
             self.hooks.memory(&samples.region(), false);

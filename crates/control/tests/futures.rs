@@ -9,7 +9,7 @@ use common::{
 };
 use engine::VoiceId;
 use producer::{Part, State, Voice};
-use protocol::{LatePolicy, VoiceOpen};
+use protocol::{LatePolicy, Notification, VoiceOpen};
 
 /// What is heard of a tap at an engine frame.
 fn heard(stage: &Stage, tap: VoiceId, at: u64) -> [f32; 2] {
@@ -158,12 +158,49 @@ fn a_breakpoint_of_a_minute() {
     play(&mut stage, &mut others, 60 * 48_000 / BLOCK, Pace::Free);
     assert_eq!(stopped.voice.stats().state, State::Idle);
     assert!(stopped.session.closed().is_none());
+    let told = |session: &producer::Session| session.notification(Duration::from_millis(10));
+    assert!(matches!(told(&stopped.session), Some(Notification::Underrun(_))));
+    let early = told(&stopped.session);
+    assert!(early.is_none(), "it is silent still: {early:?}");
     let before = stage.recorded(tap).len();
     for _ in 0..100 {
         stopped.feed();
         play(&mut stage, &mut others, 1, Pace::Free);
     }
+    stage.steps_until("it hears that it plays", |_| {
+        stopped.feed();
+        matches!(told(&stopped.session), Some(Notification::Resumed(news)) if news.frames >= 65_536)
+    });
     assert_is_signal_from(&stage.recorded(tap)[before..], 32_640);
     assert_is_signal(stage.recorded(other));
     assert_eq!(stage.evicted(), 0);
+}
+
+/// Plays until the control side has looked at everything: what ends at its turn has ended.
+fn turn(stage: &mut Stage) {
+    let before = stage.status().producers.len();
+    drop(stage.session("turn").open(&VoiceOpen::new("turn", 1)).unwrap());
+    stage.steps_until("a turn", |stage| stage.status().producers.len() == before);
+}
+
+/// A stall in which the engine gave the voice up is counted whole: until the voice is written to again.
+#[test]
+fn the_longest_stalls_count() {
+    let mut stage = Stage::new();
+    let session = stage.session("stopped");
+    // It starves for 22 seconds before it is given up: for longer than a turn, whatever the machine does.
+    let open = VoiceOpen { capacity_frames: Some(1 << 20), ..VoiceOpen::new("one", 2) };
+    let mut voice = session.open(&open).unwrap();
+    fill(&mut voice, 1.0);
+    stage.steps_until("it has run dry", |_| voice.stats().state == State::Starved);
+    turn(&mut stage);
+    let late = stage.frame();
+    assert_eq!(voice.stats().state, State::Starved);
+    stage.steps_until("it is given up", |_| voice.stats().state == State::Idle);
+    turn(&mut stage);
+    let stalled_ms = (stage.frame() - late) as f64 / 48.0;
+    fill(&mut voice, 1.0);
+    turn(&mut stage);
+    let told = &stage.status().producers[0];
+    assert!(told.worst_stall_ms >= stalled_ms && told.last_stall_ms >= stalled_ms, "{stalled_ms}: {told:?}");
 }

@@ -6,6 +6,7 @@ use common::hostile::Hostile;
 use common::{Actor, Honest, Pace, ROLE, Stage, assert_is_signal, frames_of_signal, play, say};
 use engine::VoiceId;
 use protocol::{EvictReason, Notification, VoiceState};
+use ring::sync::{AtomicU64, Ordering};
 use rustix::process::Signal;
 use session::layout;
 
@@ -237,6 +238,27 @@ fn punched_holes() {
         (stage.main_stats().page_faults, (65_536 * 8 + layout::CONTROL_BYTES as u64) / 4096);
     println!("{faults} faults, {pages} pages");
     assert!(faults <= pages);
+}
+
+/// The kernel may take every page of a session away once and bring it back: faults without a hole are no malice. Who costs
+/// more than that hides its holes.
+#[test]
+fn faults_are_no_holes() {
+    /// Each look at the counter finds one more.
+    fn counter() -> u64 {
+        static FAULTS: AtomicU64 = AtomicU64::new(0);
+        FAULTS.fetch_add(1, Ordering::Relaxed)
+    }
+    let mut stage = Stage::new();
+    let mut honest = vec![Honest::new(&stage, "one")];
+    play(&mut stage, &mut honest, 20, Pace::Free);
+    stage.count_faults_by(counter);
+    let pages = (65_536 * 8 + layout::CONTROL_BYTES as u64) / 4096;
+    while stage.stats("one").is_none_or(|stats| stats.page_faults < pages - 20) {
+        play(&mut stage, &mut honest, 1, Pace::Free);
+    }
+    assert_eq!((stage.evicted(), honest[0].session.closed()), (0, None));
+    stage.steps_until("it is thrown out", |stage| stage.evicted() == 1);
 }
 
 /// Plays the signal as an ordinary program does, and says how much it has written.

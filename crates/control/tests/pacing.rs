@@ -2,10 +2,14 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
 use common::hostile::Hostile;
 use common::{Pace, Stage, Wire, assert_is_signal, frames_of_signal, play};
 use forebay_control::Settings;
-use producer::Connect;
+use producer::{CallError, ChannelCount, Connect, OpenError};
 use protocol::{FromDaemon, HandOff, Hello, LeadSetting, LeadWord, Notification, StatusRequest, VoiceOpen};
 
 /// A lead is the voice's own, else the session's, else the daemon's; a ring has room for it and a cover.
@@ -95,4 +99,42 @@ fn the_doorbell_rings_in_time() {
     };
     assert_eq!((underrun.slot, underrun.name.as_str()), (0, "hostile 0"));
     assert_eq!(sleeper.wire.call(&StatusRequest::default()).producers[0].voices[0].underruns, 1);
+}
+
+/// Somebody between a producer and its daemon, for one connection: hands over something else instead of the first ring.
+fn impostor(stage: &Stage, instead: &Path) -> PathBuf {
+    let socket = instead.with_extension("impostor");
+    let (listener, daemon) = (UnixListener::bind(&socket).unwrap(), stage.socket());
+    let instead = instead.display().to_string();
+    std::thread::spawn(move || {
+        let (producer, _) = listener.accept().unwrap();
+        let daemon = UnixStream::connect(daemon).unwrap();
+        let (mut from, mut to) = (producer.try_clone().unwrap(), daemon.try_clone().unwrap());
+        std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+        let mut lies = true;
+        for line in BufReader::new(daemon).lines().map_while(Result::ok) {
+            let mut said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            let truth = said.pointer_mut("/result/ring/path").filter(|_| std::mem::take(&mut lies));
+            let line = truth.map(|path| *path = instead.as_str().into()).map_or(line, |()| said.to_string());
+            if writeln!(&producer, "{line}").is_err() {
+                return;
+            }
+        }
+    });
+    socket
+}
+
+/// A ring that is refused leaves nothing behind: its voice is closed again, and its name free.
+#[test]
+fn a_refused_ring_is_given_back() {
+    let stage = Stage::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine");
+    std::fs::write(&file, vec![7; 262_144]).unwrap();
+    let connect = Connect::new("one").socket(impostor(&stage, &file)).hand_off(&[HandOff::Path]);
+    let session = connect.start_daemon(false).session().unwrap();
+    let refused = session.voice("one", ChannelCount::MONO).err().expect("a refusal");
+    assert!(matches!(refused, OpenError::Call(CallError::Memory(_))), "{refused}");
+    session.voice("one", ChannelCount::MONO).unwrap();
+    assert!(std::fs::read(&file).unwrap().iter().all(|byte| *byte == 7));
 }

@@ -305,42 +305,6 @@ fn the_end_is_told() {
     }
 }
 
-/// An idle daemon with 32 producers, each with an open stereo voice, wakes at most twice a second; and it says so when
-/// nobody was there for a while.
-#[test]
-fn idle_is_quiet() {
-    let settings =
-        Settings { idle_after: Some(std::time::Duration::from_millis(300)), ..Settings::default() };
-    let stage = Stage::with(settings, |_| {});
-    let producers: Vec<_> = (0..32).map(|_| Hostile::new(&stage.socket(), 1)).collect();
-    // What was opened is watched closely for two seconds.
-    std::thread::sleep(std::time::Duration::from_millis(2_200));
-    let before = wakes();
-    std::thread::sleep(std::time::Duration::from_secs(3));
-    let woken = wakes() - before;
-    assert!(woken <= 6, "{woken} wakes in three seconds");
-    assert_eq!(*stage.told.idle.lock().unwrap(), 0);
-    drop(producers);
-    let mut stage = stage;
-    stage.steps_until("it says that it is idle", |stage| *stage.told.idle.lock().unwrap() > 0);
-}
-
-/// How often the control thread of this process went to sleep. `cargo test` runs other tests beside: their stages have
-/// control threads too, so this one is told apart as the one that slept least.
-fn wakes() -> u64 {
-    let mut least = u64::MAX;
-    for task in std::fs::read_dir("/proc/self/task").unwrap() {
-        let folder = task.unwrap().path();
-        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
-        if read("comm").trim() == "forebay-control" {
-            let status = read("status");
-            let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-            least = least.min(line.map_or(u64::MAX, |count| count.trim().parse().unwrap()));
-        }
-    }
-    least
-}
-
 /// Another user who gets to the socket all the same is hung up on before a word.
 #[test]
 fn another_user_is_not_served() {

@@ -174,7 +174,7 @@ export class Host {
     let error;
     const opened = names.map(async (name) => {
       await this.#closing.get(name);
-      return this.#session.call('voice.open', this.#voiceParams(name));
+      return this.#session.openRing(this.#voiceParams(name));
     });
     for (const result of await Promise.allSettled(opened)) {
       if (result.status === 'fulfilled') rings.push(result.value);

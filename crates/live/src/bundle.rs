@@ -43,6 +43,7 @@ const FILES: &[(&str, &str)] = bundle![
     "sdk/js/memory.js",
     "sdk/js/pacer.js",
     "sdk/js/package.json",
+    "sdk/js/place.js",
     "sdk/js/ring.js",
     "sdk/js/samples.js",
     "sdk/js/session.js",

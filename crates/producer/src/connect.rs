@@ -103,6 +103,7 @@ impl Connect {
             }
             other => ConnectError::Call(other),
         })?;
+        let memory = memory.map_err(CallError::from)?;
         let guest = Guest::new(memory.ok_or(ConnectError::NoMemory)?)?;
         Ok(Session::new(Arc::new(console), guest, reply))
     }

@@ -39,6 +39,9 @@ pub enum CallError {
     Memory(#[from] MemoryError),
 }
 
+/// Memory that came with a reply; `None` where none was announced.
+pub(crate) type HandedOver = Result<Option<Memory>, MemoryError>;
+
 #[derive(Debug, Default)]
 struct State {
     replies: HashMap<u64, (Result<Value, ErrorObject>, Option<OwnedFd>)>,
@@ -111,17 +114,18 @@ impl Link {
         self.exchange(params).map(|(reply, _)| reply)
     }
 
-    /// As [`Self::call`], for a reply that hands memory over.
+    /// As [`Self::call`], for a reply that hands memory over. What it handed over may be refused: that is the inner error,
+    /// beside the reply that tells what to give back.
     pub(crate) fn call_for_memory<M: Method>(
         &self,
         params: &M,
         which: impl Fn(&M::Reply) -> Option<&MemoryRef>,
-    ) -> Result<(M::Reply, Option<Memory>), CallError> {
+    ) -> Result<(M::Reply, HandedOver), CallError> {
         let (reply, fd) = self.exchange(params)?;
         let memory = match (which(&reply), fd) {
-            (None, _) => None,
-            (Some(told), Some(fd)) if told.handoff == HandOff::Scm => Some(Memory::adopt(fd, told.bytes)?),
-            (Some(told), _) => Some(Memory::open(told.path.as_ref(), told.bytes)?),
+            (None, _) => Ok(None),
+            (Some(told), Some(fd)) if told.handoff == HandOff::Scm => Memory::adopt(fd, told.bytes).map(Some),
+            (Some(told), _) => Memory::open(told.path.as_ref(), told.bytes).map(Some),
         };
         Ok((reply, memory))
     }
@@ -149,8 +153,7 @@ impl Link {
         lock(&self.shared.state).bells
     }
 
-    /// Waits until the doorbell has rung more often than `heard`, something was notified, the connection closed, or
-    /// `timeout` is over.
+    /// Waits until the doorbell has rung more often than `heard`, the connection closed, or `timeout` is over.
     pub(crate) fn wait(&self, heard: u64, timeout: Duration) {
         let state = lock(&self.shared.state);
         let asleep = |state: &mut State| state.bells == heard && state.closed.is_none();

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use protocol::{HelloReply, Notification, VoiceOpen, VoiceOpenReply};
-use ring::{Commit, EventKind, EventQueueFull, EventWriter, RingShape, TimedEvent};
+use protocol::{CloseMode, HelloReply, Notification, VoiceClose, VoiceOpen, VoiceOpenReply};
+use ring::{Commit, EventKind, EventQueueFull, EventWriter, RingShape, TimedEvent, Writer};
 use session::{Guest, GuestError, Pacing};
 use thiserror::Error;
 use units::{ChannelCount, ChannelCountError, SampleRate};
 
 use crate::connect::Console;
-use crate::link::CallError;
+use crate::link::{CallError, HandedOver};
 use crate::voice::Voice;
 
 /// Why a voice can't be opened. Nothing is left behind.
@@ -121,14 +121,24 @@ impl Session {
     pub fn open(&self, voice: &VoiceOpen) -> Result<Voice, OpenError> {
         let link = &self.shared.console.link;
         let (reply, samples): (VoiceOpenReply, _) = link.call_for_memory(voice, |reply| Some(&reply.ring))?;
+        match self.writer(&reply, samples) {
+            Ok(writer) => Ok(Voice::new(self.shared.clone(), reply.slot, reply.name, writer)),
+            Err(error) => {
+                let _daemon_is_gone = link.tell(&VoiceClose { slot: reply.slot, mode: CloseMode::Fade });
+                Err(error)
+            }
+        }
+    }
+
+    /// The producer's end of a ring that was opened.
+    fn writer(&self, reply: &VoiceOpenReply, samples: HandedOver) -> Result<Writer, OpenError> {
         let shape = RingShape {
             channels: ChannelCount::new(reply.channels as usize)?,
             capacity_frames: reply.capacity_frames,
             first: reply.first,
         };
-        let samples = samples.ok_or(OpenError::NoMemory)?;
-        let writer = self.shared.guest.writer(reply.slot, &samples, shape)?;
-        Ok(Voice::new(self.shared.clone(), reply.slot, reply.name, writer))
+        let samples = samples.map_err(CallError::from)?.ok_or(OpenError::NoMemory)?;
+        Ok(self.shared.guest.writer(reply.slot, &samples, shape)?)
     }
 
     /// The next thing that the daemon told by itself (underruns, mutes, lead targets, the device); waits up to

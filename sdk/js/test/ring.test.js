@@ -84,7 +84,7 @@ test('a group of playing and idle rings changes on one frame', () => {
   session.play(32);
   control.refresh(3);
   const { frame, short } = pickFrame(rings, { engineFrame: control.engineFrame, guardFrames: 21, crossfadeFrames: 8 });
-  publishFutures(commit, frame, rings.map((ring) => ({ ring, bytes: ramp(2, 60, 0), from: 0, frames: 60 })));
+  publishFutures(commit, frame, rings.map((ring) => ({ ring, starts: ring.needsStart, bytes: ramp(2, 60, 0), from: 0, frames: 60 })));
   const heard = session.play(48);
   const changes = heard.map((samples) => samples.findIndex((sample) => sample !== 1 && sample !== 0));
   assert.deepEqual(changes, [21, 21, 21]);

@@ -2,8 +2,10 @@
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { reach } from '../connection.js';
 
@@ -43,12 +45,37 @@ export async function startDaemon(args = ['--backend', 'null']) {
     socket,
     dir,
     env,
+    pid: child.pid,
     /** What it said so far. */
     said: () => said,
     async stop() {
       child.kill('SIGTERM');
       await ended;
       fs.rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Somebody between a producer and its daemon: `change(line)` is what becomes of each line that the daemon says. */
+export async function startImpostor(daemon, change) {
+  const socket = path.join(daemon.dir, 'impostor');
+  const open = new Set();
+  const server = net.createServer((producer) => {
+    const upstream = net.createConnection(daemon.socket);
+    for (const end of [producer, upstream]) {
+      open.add(end);
+      end.on('error', () => {});
+      end.on('close', () => [producer, upstream].forEach((other) => other.destroy()));
+    }
+    producer.pipe(upstream);
+    createInterface({ input: upstream }).on('line', (line) => producer.write(`${change(line)}\n`));
+  });
+  await new Promise((resolve) => server.listen(socket, resolve));
+  return {
+    socket,
+    stop() {
+      for (const end of open) end.destroy();
+      server.close();
     },
   };
 }

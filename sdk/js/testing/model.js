@@ -1,12 +1,14 @@
 // A session in local files and a small model of the engine's reader, so that the producer's side can be tested
 // without a daemon. The model follows the rules of the ring for voices that are never late; it is no engine.
 
+import { EventEmitter } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import * as layout from '../layout.js';
 import { Control, SharedFile } from '../memory.js';
 import { RingWriter } from '../ring.js';
+import { Session } from '../session.js';
 
 const { ENGINE, MARKER, MARKER_KIND, PRODUCER, STATE } = layout;
 
@@ -243,4 +245,41 @@ export function attachRing(control, opened) {
     capacityFrames: opened.capacity_frames,
     first: opened.first,
   });
+}
+
+/** The connection of a session whose daemon is the model: notes every request; `refuse` makes one of a method fail. */
+class ModelConnection extends EventEmitter {
+  closed = false;
+  requests = [];
+  refuse = undefined;
+
+  async call(method, params) {
+    this.requests.push([method, params]);
+    if (this.refuse === method) throw new Error(`${method} is refused`);
+    return {};
+  }
+
+  close() {
+    this.closed = true;
+    this.emit('close', undefined);
+  }
+}
+
+/** The SDK's own session over a model: voices are opened in local files. */
+export class LocalSession extends Session {
+  #model;
+
+  constructor(model) {
+    const connection = new ModelConnection();
+    const control = model.attach();
+    const { rateHz, crossfadeFrames } = control;
+    const hello = { rate_hz: rateHz, channels: 2, crossfade_frames: crossfadeFrames, block_frames: model.blockFrames };
+    super(connection, hello, control);
+    this.#model = model;
+    this.connection = connection;
+  }
+
+  async openRing({ name, channels, capacity_frames: capacityFrames, target }) {
+    return this.#model.open({ name, channels, capacityFrames, target });
+  }
 }

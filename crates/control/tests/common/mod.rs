@@ -84,7 +84,11 @@ impl Stage {
 
     /// Counts the page faults of the rendering thread, as a device does.
     pub fn count_faults(&mut self) {
-        self.faults = Some(rt::minor_faults);
+        self.count_faults_by(rt::minor_faults);
+    }
+
+    pub fn count_faults_by(&mut self, counter: fn() -> u64) {
+        self.faults = Some(counter);
     }
 
     pub fn socket(&self) -> PathBuf {

@@ -162,6 +162,7 @@ impl Reader {
         self.state = State::Starved;
         self.tally.underruns += 1;
         self.tally.stall = 0;
+        self.tally.dry = true;
         self.tally.underrun = Some(Underrun { engine_frame: self.now as u64 });
         self.changed = true;
         true
@@ -187,7 +188,10 @@ impl Reader {
             State::Playing => Old::Held(self.last),
             _ => Old::Silence,
         };
-        if self.state == State::Starved {
+        if marker.kind == MarkerKind::Flush {
+            // It was stopped: nothing comes back.
+            self.tally.dry = false;
+        } else if self.tally.dry {
             self.end_underrun();
         }
         if self.now > due {
@@ -219,9 +223,6 @@ impl Reader {
 
     /// The voice is idle from here on.
     fn rest(&mut self) {
-        if self.state == State::Starved {
-            self.end_underrun();
-        }
         self.rest_frame = self.now - self.anchor;
         self.state = State::Idle;
         self.debt = 0;
@@ -231,6 +232,7 @@ impl Reader {
 
     fn end_underrun(&mut self) {
         let missed_frames = self.tally.stall as u64;
+        self.tally.dry = false;
         self.tally.resume = Some(Resume { engine_frame: self.now as u64, missed_frames });
         self.changed = true;
     }

@@ -34,7 +34,7 @@ pub struct Underrun {
     pub engine_frame: u64,
 }
 
-/// A voice that had run dry sounds again, or was stopped.
+/// A voice that had run dry sounds again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resume {
     /// Engine frame at which it fades in.
@@ -55,6 +55,8 @@ pub(super) struct Tally {
     pub(super) underruns: i64,
     /// Frames missed in the underrun that runs, or in the last one.
     pub(super) stall: i64,
+    /// The voice ran dry and has not sounded since, also when it was given up meanwhile.
+    pub(super) dry: bool,
     pub(super) underrun: Option<Underrun>,
     pub(super) resume: Option<Resume>,
     /// Engine frame at which the last start was taken.
@@ -72,6 +74,7 @@ impl Tally {
             jumped: 0,
             underruns: 0,
             stall: 0,
+            dry: false,
             underrun: None,
             resume: None,
             start: None,

@@ -163,7 +163,7 @@ impl World {
     pub(super) fn block(&mut self, frames: usize) -> Vec<u32> {
         self.honest.write();
         let mut out = vec![f32::NAN; 2 * frames];
-        self.renderer.render(Block { out: &mut out, load: 0.0, faults: None });
+        self.renderer.render(Block { out: &mut out, faults: None });
         assert!(out.iter().all(|sample| sample.abs() <= 1.0), "main is beyond full scale");
         self.honest.check(frames);
         for voice in self.liar.voices.iter().flatten() {
