@@ -84,6 +84,21 @@ fn restart_keeps_options() {
     end_background_daemon(&scene, &status);
 }
 
+/// `stop` ends the daemon in good order, and says so when there is none.
+#[test]
+fn stop_ends_the_daemon() {
+    let scene = Scene::new();
+    let mut daemon = scene.daemon(&["--backend", "null"]);
+    let outcome = scene.forebay(&["stop", "--json"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.err);
+    let said: Value = serde_json::from_str(&outcome.out).unwrap();
+    assert_eq!(said["ended"]["pid"], daemon.pid());
+    assert_eq!(daemon.wait().code(), Some(0));
+    let outcome = scene.forebay(&["stop"]);
+    assert_eq!(outcome.code, 4, "{}", outcome.err);
+    assert!(outcome.err.contains("no daemon runs"), "{}", outcome.err);
+}
+
 /// `hush` silences what plays, and leaves it playing.
 #[test]
 fn hush_is_heard() {

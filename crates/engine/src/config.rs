@@ -23,6 +23,8 @@ pub struct EngineConfig {
     pub hush_frames: u32,
     /// The engine frame of the first block.
     pub first_frame: u64,
+    /// Linear amplitude of main, before limiter and ceiling.
+    pub gain: f32,
     /// What counts as sound.
     pub guard: GuardLimits,
     /// The limiter and the ceiling of main.
@@ -46,6 +48,7 @@ impl EngineConfig {
             crossfade_frames: rate.frames_in_ms(5.0).0 as u32,
             hush_frames: rate.frames_in_ms(20.0).0 as u32,
             first_frame: 0,
+            gain: 1.0,
             guard: GuardLimits {
                 dc_window_cells: rate.hz().div_ceil(2 * dsp::guard::CELL_FRAMES as u32),
                 ..GuardLimits::default()

@@ -195,3 +195,19 @@ fn unity_is_transparent() {
     assert_eq!(main.read(&mut tapped).frames, 4800);
     assert_same_bits(&tapped, &out);
 }
+
+/// The level of main is that of the sum, before the ceiling.
+#[test]
+fn the_level_of_main() {
+    let heard = |gain: f32| {
+        let mut config = common::config();
+        config.gain = gain;
+        let mut rig = Rig::new(config);
+        rig.voice("a", steady(2, constant(0.2)));
+        rig.voice("b", steady(2, constant(0.1)));
+        let out = rig.run(9600, 64);
+        out[out.len() - 1]
+    };
+    assert_eq!(heard(0.5), heard(1.0) * 0.5);
+    assert!(heard(100.0) <= 0.966_051, "{}", heard(100.0));
+}

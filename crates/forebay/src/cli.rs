@@ -82,7 +82,7 @@ pub(crate) struct AudioArgs {
     /// How far producers run ahead: milliseconds, or auto to follow their measured stalls
     #[arg(long, global = true, value_name = "MS|auto")]
     pub(crate) lead: Option<Lead>,
-    /// Level of what live, play or render plays, in dB
+    /// Level of what live, play or render plays, in dB; for run and restart that of main
     #[arg(long, global = true, value_name = "DB", allow_negative_numbers = true, value_parser = gain_db)]
     pub(crate) gain_db: Option<f32>,
     /// Name shown to JACK and PipeWire [default: forebay]
@@ -108,6 +108,8 @@ pub(crate) enum Command {
     Live(commands::live::LiveArgs),
     /// End the daemon that runs (with a fade) and start this version
     Restart(commands::restart::RestartArgs),
+    /// End the daemon that runs, with a fade
+    Stop(commands::stop::StopArgs),
     /// Play a sound file, or raw PCM from standard input
     Play(commands::play::PlayArgs),
     /// Write a script's sound to a file, faster than real time
@@ -206,6 +208,11 @@ impl AudioArgs {
             args.push("--no-connect".to_owned());
         }
         args
+    }
+
+    /// The level of main as an argument of `run`: where this command's own `--gain-db` means main.
+    pub(crate) fn main_gain(&self) -> Option<String> {
+        self.gain_db.map(|gain_db| format!("--gain-db={gain_db}"))
     }
 }
 

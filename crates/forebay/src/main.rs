@@ -55,6 +55,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Live(args) => commands::live::run(args, audio),
         Command::Devices(_) => commands::devices::run(audio),
         Command::Restart(args) => commands::restart::run(args, audio),
+        Command::Stop(_) => commands::stop::run(audio),
         Command::Play(args) => commands::play::run(args, audio),
         Command::Render(args) => commands::render::run(args, audio),
         Command::Status(args) => commands::status::run(args, audio),
@@ -69,9 +70,10 @@ fn dispatch(cli: &Cli) -> anyhow::Result<()> {
 fn refuse_idle_options(cli: &Cli) -> anyhow::Result<()> {
     let audio = &cli.audio;
     let renders = matches!(cli.command, Command::Render(_));
-    let plays = renders || matches!(cli.command, Command::Live(_) | Command::Play(_));
+    let sounds = renders
+        || matches!(cli.command, Command::Live(_) | Command::Play(_) | Command::Run(_) | Command::Restart(_));
     let idle = [
-        ("--gain-db", audio.gain_db.is_some() && !plays, "give it to live, play or render"),
+        ("--gain-db", audio.gain_db.is_some() && !sounds, "give it to live, play, render, run or restart"),
         ("--device", audio.device.is_some() && renders, "-o names the file to write"),
         ("--period", audio.period.is_some() && renders, "render has no device"),
         ("--client-name", audio.client_name.is_some() && renders, "render has no device"),
@@ -98,7 +100,7 @@ mod tests {
             |line: &[&str]| refuse_idle_options(&Cli::try_parse_from(line).expect("a valid line")).is_err();
         let render = ["forebay", "render", "x.js", "-o", "x.wav", "--seconds", "1"];
         assert!(refused(&["forebay", "status", "--gain-db", "-6"]));
-        assert!(refused(&["forebay", "run", "--gain-db", "-6"]));
+        assert!(!refused(&["forebay", "run", "--gain-db", "-6"]));
         assert!(refused(&[&render[..], &["--period", "64"]].concat()));
         assert!(refused(&[&render[..], &["--no-connect"]].concat()));
         assert!(!refused(&[&render[..], &["--gain-db", "-6"]].concat()));

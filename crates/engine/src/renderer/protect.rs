@@ -11,6 +11,7 @@ const WINDOW_MS: f64 = 20.0;
 
 /// What main goes through once the voices are summed.
 pub(super) struct Protection {
+    gain: f32,
     limiter: Limiter,
     channels: usize,
     level: Level,
@@ -26,6 +27,7 @@ impl Protection {
     /// `[control]`
     pub(super) fn new(config: &EngineConfig) -> Self {
         Self {
+            gain: config.gain,
             limiter: Limiter::new(config.limiter),
             channels: config.channels.get(),
             level: Level::default(),
@@ -56,6 +58,9 @@ impl Protection {
 
     /// Makes `main` (interleaved, whole frames) safe for ears, measures it and shows it to the tap.
     pub(super) fn process(&mut self, main: &mut [f32]) {
+        if self.gain != 1.0 {
+            main.iter_mut().for_each(|sample| *sample *= self.gain);
+        }
         self.limiter.process(main);
         self.measure(main);
         if let Some(tap) = &mut self.tap {

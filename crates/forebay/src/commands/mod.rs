@@ -10,3 +10,4 @@ pub(crate) mod render;
 pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod stop;

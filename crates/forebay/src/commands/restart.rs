@@ -1,21 +1,16 @@
 //! `forebay restart`: the daemon that runs ends with a fade, and this version takes its place with the same options.
 
-use std::time::{Duration, Instant};
-
 use anyhow::Result;
 use clap::Args;
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use session::Place;
 
 use crate::cli::AudioArgs;
-use crate::console::{self, Console};
-use crate::daemon::lock::{DaemonLock, Holder, LockError};
+use crate::console;
+use crate::daemon::lock::Holder;
 use crate::daemon::start::{self, Started};
-use crate::daemon::{devices, door};
+use crate::daemon::{devices, end};
 use crate::terminal;
-use crate::trouble::{Exit, Trouble};
+use crate::trouble::Trouble;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,8 +18,6 @@ Examples:
   forebay restart --backend jack --stay   with other options
   forebay restart --period 64";
 
-/// How long a daemon may take until it serves nobody.
-const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// Daemons of others that come in between are replaced so often.
 const MOST_TRIES: u32 = 3;
 
@@ -62,7 +55,7 @@ fn replace(args: &RestartArgs, audio: &AudioArgs) -> Result<(Option<Holder>, Val
     let mut first = None;
     let mut tries = 0;
     loop {
-        let ended = end(&place)?;
+        let ended = end::end(&place)?;
         let old = first.take().or_else(|| ended.clone());
         let asked = merged(old.as_ref().map_or(&[][..], |old| &old.args), args, audio);
         let trouble = match start::start(&asked) {
@@ -70,11 +63,11 @@ fn replace(args: &RestartArgs, audio: &AudioArgs) -> Result<(Option<Holder>, Val
             Ok(Started::Another(trouble)) => trouble,
             Err(trouble) => return Err(bring_back(old.as_ref(), &asked, trouble)),
         };
-        let holder = holder(&place.lock())?;
+        let holder = end::holder(&place.lock())?;
         if let Some(stuck) =
             ended.filter(|ended| holder.as_ref().is_some_and(|holder| holder.pid == ended.pid))
         {
-            return Err(does_not_end(stuck.pid));
+            return Err(end::does_not_end(stuck.pid));
         }
         tries += 1;
         if tries == MOST_TRIES {
@@ -93,55 +86,11 @@ fn bring_back(old: Option<&Holder>, asked: &[String], trouble: Trouble) -> Troub
     }
 }
 
-/// Asks the daemon that runs to end, and waits until it serves nobody any more; its successor waits for its lock. One that
-/// does not understand is sent SIGTERM, which every version takes as the same wish.
-fn end(place: &Place) -> Result<Option<Holder>, Trouble> {
-    let Some(holder) = holder(&place.lock())? else { return Ok(None) };
-    let asked = Console::connect().and_then(|console| console.ask(&protocol::Shutdown {}));
-    if let Err(trouble) = asked {
-        terminate(holder.pid).map_err(|error| {
-            Trouble::new(Exit::Daemon, format!("the daemon does not end ({trouble}; {error})"))
-                .remedy(format!("end process {} yourself", holder.pid))
-        })?;
-    }
-    let deadline = Instant::now() + END_TIMEOUT;
-    while door::is_served(place.socket()) {
-        if Instant::now() > deadline {
-            return Err(does_not_end(holder.pid));
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    Ok(Some(holder))
-}
-
-fn does_not_end(pid: u32) -> Trouble {
-    Trouble::new(Exit::Daemon, format!("the daemon (process {pid}) does not end"))
-        .remedy(format!("end it yourself (kill -9 {pid}), then restart"))
-}
-
-fn holder(lock: &std::path::Path) -> Result<Option<Holder>, Trouble> {
-    DaemonLock::holder(lock).map_err(|error| match error {
-        LockError::Io(path, error) => {
-            Trouble::new(Exit::Permission, format!("can't use {}: {error}", path.display()))
-        }
-        LockError::Held(holder) => {
-            Trouble::new(Exit::Daemon, format!("process {} holds the lock", holder.pid))
-        }
-    })
-}
-
-fn terminate(pid: u32) -> std::io::Result<()> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(std::io::ErrorKind::NotFound)?;
-    match kill_process(pid, Signal::TERM) {
-        Err(Errno::SRCH) => Ok(()),
-        sent => Ok(sent?),
-    }
-}
-
 /// The old options, except those that are given anew or that they rule out.
 fn merged(old: &[String], args: &RestartArgs, audio: &AudioArgs) -> Vec<String> {
     let flag = |arg: &str| arg.split('=').next().unwrap_or_default().to_owned();
     let mut asked = audio.for_daemon();
+    asked.extend(audio.main_gain());
     let mut given: Vec<_> = asked.iter().map(|arg| flag(arg)).collect();
     if args.stay {
         asked.push("--stay".to_owned());
@@ -177,5 +126,6 @@ mod tests {
         assert_eq!(after(&old, &["--stay"]), ["--backend=jack", "--period=64", "--stay"]);
         assert_eq!(after(&["--stay"], &["--stay"]), ["--stay"]);
         assert_eq!(after(&["--stay"], &[]), ["--stay"]);
+        assert_eq!(after(&["--gain-db=-3", "--stay"], &["--gain-db", "-6"]), ["--stay", "--gain-db=-6"]);
     }
 }

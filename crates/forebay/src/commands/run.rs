@@ -96,6 +96,7 @@ fn lock(place: &session::Place, args: &RunArgs, audio: &AudioArgs) -> Result<Dae
 /// The options that `restart` gives to the next daemon.
 fn successor_args(args: &RunArgs, audio: &AudioArgs) -> Vec<String> {
     let mut list = audio.for_daemon();
+    list.extend(audio.main_gain());
     if args.stay {
         list.push("--stay".to_owned());
     } else {

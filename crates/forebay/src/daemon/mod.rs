@@ -7,6 +7,7 @@
 
 pub(crate) mod devices;
 pub(crate) mod door;
+pub(crate) mod end;
 pub(crate) mod ensure;
 mod lifetime;
 pub(crate) mod lock;
@@ -256,12 +257,14 @@ fn await_fade(engine: &Engine, supervisor: &Supervisor) {
     }
 }
 
-/// `--rate` and `--channels`, else the device's.
+/// `--rate` and `--channels`, else the device's; `--gain-db` is the level of main.
 fn engine_config(audio: &AudioArgs, device: Format) -> Result<EngineConfig, Trouble> {
     let usage = |error: &dyn std::fmt::Display| Trouble::new(Exit::Usage, error);
     let rate = audio.rate.map_or(Ok(device.rate), units::SampleRate::new).map_err(|error| usage(&error))?;
     let channels = audio.channels.map_or(Ok(device.channels), |n| units::ChannelCount::new(n.into()));
-    Ok(EngineConfig::new(rate, channels.map_err(|error| usage(&error))?))
+    let mut config = EngineConfig::new(rate, channels.map_err(|error| usage(&error))?);
+    config.gain = audio.gain_db.map_or(1.0, |gain_db| units::Decibels(gain_db).amplitude());
+    Ok(config)
 }
 
 /// Puts the device's notices into the queue of the main thread.
