@@ -182,6 +182,12 @@ impl Session {
         Ok(at)
     }
 
+    /// Low word of the engine frame at a moment that has passed.
+    fn engine_frame_then(&self, then: Instant) -> u32 {
+        let passed = self.rate().frames(then.elapsed()).0;
+        self.engine_frame().wrapping_sub(passed.min(u64::from(u32::MAX)) as u32)
+    }
+
     /// Makes a change: all parts on their frames, or none. `triggered` is when it was wished for; the time since then
     /// is told to the daemon as this producer's change latency.
     ///
@@ -195,7 +201,7 @@ impl Session {
         for part in parts.iter_mut() {
             part.check(self.crossfade_frames())?;
         }
-        let (now, _) = self.shared.clock();
+        let wished = self.engine_frame_then(triggered);
         for part in parts.iter_mut() {
             part.write(commit.next())?;
         }
@@ -205,7 +211,7 @@ impl Session {
             .filter(|part| matches!(part.what, What::Splice))
             .map(|part| (part.frames.len() / part.voice.channels()) as u32);
         if let Some(cover_frames) = cover.min() {
-            let guard = parts.iter().map(|part| part.at.wrapping_sub(now)).min().unwrap_or(0);
+            let guard = parts.iter().map(|part| part.at.wrapping_sub(wished)).min().unwrap_or(0);
             let change_us = triggered.elapsed().as_micros().min(u128::from(u32::MAX)) as u32;
             self.shared.tell_pacing(|pacing| {
                 pacing.splices = pacing.splices.wrapping_add(1);

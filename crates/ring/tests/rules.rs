@@ -157,7 +157,8 @@ fn a_stall_right_after_the_commit() {
     }
 }
 
-/// With `skip` a voice that misses a whole capacity of frames goes idle and gives its ring back; a new start plays.
+/// With `skip` a voice that misses a whole capacity of frames goes idle and gives its ring back; a new start plays, and
+/// ends the underrun: nothing resumes before it sounds.
 #[test]
 fn lateness_beyond_the_capacity() {
     let mut voice = Voice::playing(LatePolicy::Skip, 10);
@@ -165,12 +166,26 @@ fn lateness_beyond_the_capacity() {
     voice.block(0, 4, 10);
     voice.block(0, 14, capacity + 1);
     assert_eq!(voice.writer.engine().state, State::Idle);
+    assert_eq!(voice.reader.take_resume(), None);
     let at = 14 + capacity as u32 + 1 + 5;
     let first = voice.mark(MarkerKind::Start, at, 1);
     voice.write(50);
     let heard = voice.block(1, u64::from(at) - 5, 25);
     assert_eq!(heard[..5], [0.0; 5]);
     assert!(counts_from(&heard[5 + FADE..], first + FADE));
+    let resume = voice.reader.take_resume().expect("it sounds");
+    assert_eq!((resume.engine_frame, resume.missed_frames), (u64::from(at), capacity as u64));
+}
+
+/// A voice that is stopped while it has run dry does not resume.
+#[test]
+fn a_stopped_voice_does_not_resume() {
+    let mut voice = Voice::playing(LatePolicy::Hold, 10);
+    voice.block(0, 4, 40);
+    assert_eq!(voice.reader.state(), State::Starved);
+    voice.mark(MarkerKind::Flush, 0, 1);
+    voice.block(1, 44, 20);
+    assert_eq!((voice.reader.state(), voice.reader.take_resume()), (State::Idle, None));
 }
 
 /// A late start: `hold` begins at its first frame, `skip` as many frames in as it is late.
