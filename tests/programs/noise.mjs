@@ -1,7 +1,7 @@
 // A producer for the system tests: one voice of exact noise in one channel of main.
 // node --expose-gc noise.mjs VOICE CHANNELS SECONDS LEAD_MS [GC_MS: collect garbage for that long, once, after a second]
-// Says `opened`, waits for a line on its standard input, says `started` when its first frames are written, and at the end
-// `stats`.
+// Says `opened`, waits for a line on its standard input (or its end), says `started` when its first frames are written, and
+// at the end `stats`.
 import process from 'node:process';
 
 import { connect } from '../../sdk/js/index.js';
@@ -21,7 +21,7 @@ const session = await connect({ name: `noise ${voice}`, start: false });
 // `hold`: however late a busy machine lets it begin, its first frame is heard. An underrun would show as silence within.
 const ring = await session.openVoice({ name: `noise${voice}`, channels, leadMs, policy: 'hold' });
 console.log('opened');
-await new Promise((resolve) => process.stdin.once('data', resolve));
+await new Promise((resolve) => process.stdin.once('data', resolve).once('end', resolve));
 process.stdin.destroy();
 const total = Math.round(seconds * session.rateHz);
 // The first write begins the voice: at its full lead, so that a machine that starts many of these at once does not let

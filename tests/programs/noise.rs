@@ -1,6 +1,6 @@
 //! A producer for the system tests: one voice of exact noise in one channel of main.
-//! `noise VOICE CHANNELS SECONDS LEAD_MS`: says `opened`, waits for a line on its standard input, says `started` when its
-//! first frames are written, and at the end `stats`: how often it ran dry, and how many frames of it were shed.
+//! `noise VOICE CHANNELS SECONDS LEAD_MS`: says `opened`, waits for a line on its standard input (or its end), says `started`
+//! when its first frames are written, and at the end `stats`: how often it ran dry, and how many frames of it were shed.
 #![forbid(unsafe_code)]
 
 use std::error::Error;

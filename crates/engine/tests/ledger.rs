@@ -115,7 +115,7 @@ fn a_lack_is_not_booked_twice() {
     let lost = |cause| stats.losses.of(cause).frames;
     let unheard = lost(LossCause::Guard) + lost(LossCause::Device);
     assert_eq!(unheard, stats.ledger.delivered - 1024, "all since the guard has acted");
-    assert!(lost(LossCause::Device) > 0 && lost(LossCause::ProducerLate) > 40_000);
+    assert!(lost(LossCause::Device) > 0 && lost(LossCause::ProducerLate) > 30_000);
 }
 
 /// In a long block the guard's share begins where it has acted.
