@@ -21,6 +21,10 @@ pub trait Render: Send {
     fn channels(&self) -> ChannelCount;
     /// The frame that the next block begins with. `[rt]`
     fn frame(&self) -> FramePos;
+    /// Frames by which what it renders lies behind its sources.
+    fn latency_frames(&self) -> usize {
+        0
+    }
     /// The sample value that nothing it renders passes; at most 1.0. `[rt]`
     fn ceiling(&self) -> f32 {
         1.0
@@ -50,6 +54,10 @@ impl Render for engine::Renderer {
 
     fn frame(&self) -> FramePos {
         Self::frame(self)
+    }
+
+    fn latency_frames(&self) -> usize {
+        Self::latency_frames(self)
     }
 
     fn ceiling(&self) -> f32 {
@@ -89,6 +97,8 @@ struct Shared {
     tokens: AtomicU32,
     /// Whether the clock is a stand-in, which nobody hears.
     unheard: AtomicBool,
+    /// That of who sits there.
+    latency_frames: AtomicU32,
     format: Mutex<Option<Format>>,
 }
 
@@ -134,11 +144,13 @@ impl RendererSeat {
     /// Gives `renderer` back when a device is still inside after `patience`: it hangs in `render`.
     pub fn replace(&self, renderer: Sitter, patience: Duration) -> Result<Sitter, Sitter> {
         let format = renderer.as_ref().map(|it| Format { rate: it.rate(), channels: it.channels() });
+        let latency_frames = renderer.as_ref().map_or(0, |it| it.latency_frames() as u32);
         let until_ns = rt::monotonic_ns() + patience.as_nanos() as u64;
         let mut renderer = renderer;
         loop {
             match self.0.seat.replace(renderer) {
                 Ok(old) => {
+                    self.0.latency_frames.store(latency_frames, Ordering::Relaxed);
                     *self.0.format.lock().unwrap_or_else(PoisonError::into_inner) = format;
                     return Ok(old);
                 }
@@ -173,6 +185,11 @@ impl Claim {
     /// Whether what is rendered may be heard: no stand-in is the clock. `[any]`
     pub fn is_heard(&self) -> bool {
         !self.shared.unheard.load(Ordering::Relaxed)
+    }
+
+    /// Frames by which what is rendered lies behind its sources, at the Renderer's rate. `[any]`
+    pub fn latency_frames(&self) -> u32 {
+        self.shared.latency_frames.load(Ordering::Relaxed)
     }
 
     /// Format of who sits there. `[control]`

@@ -4,7 +4,7 @@
 mod common;
 
 use common::jack_tools::{Capture, Freewheel, connections, jackd, tool, turn};
-use common::{Log, Numbered, is_child, is_child_under, run_of_frames, wait_for};
+use common::{LATENCY_FRAMES, Log, Numbered, is_child, is_child_under, run_of_frames, wait_for};
 use forebay_device::{
     Alsa, Backend, Block, Clock, Gate, JackPorts, Notice, OpenError, Poke, Render, RendererSeat, Supervisor,
     SupervisorConfig, VoicePort, Want,
@@ -81,6 +81,17 @@ fn jackd_killed_and_back() {
     assert_eq!((device.format.rate.hz(), device.period_frames), (44_100, 441));
     assert!(device.latency.resampler_frames > 0);
     assert_eq!(log.beside.load(SeqCst), 0);
+    supervisor.close().unwrap();
+}
+
+/// The server learns how far main lies behind its sources, although the Renderer came after the client.
+#[test]
+fn latency_is_reported() {
+    let _turn = turn();
+    let Some(server) = jackd(48_000, 256) else { return };
+    let (supervisor, _notices, _log) = on_server(&server, Want::default());
+    let wanted = format!("port capture latency = [ {LATENCY_FRAMES} {LATENCY_FRAMES} ] frames");
+    wait_for("the latency", || tool(&server, "jack_lsp", &["-l", "forebay:out_1"]).contains(&wanted));
     supervisor.close().unwrap();
 }
 

@@ -50,6 +50,7 @@ pub(super) struct Client {
     want: Want,
     /// Asks the server what may take long, on a thread of its own.
     desk: Option<DeskThread>,
+    told_latency_frames: u32,
     /// Cycles when they last moved (or the server was last asked), and when that was, in ns.
     moved: (u64, u64),
     priority: Priority,
@@ -106,7 +107,7 @@ impl Client {
             .collect::<Option<Vec<Port>>>()
             .ok_or_else(|| failed("the server has no room for our ports".into()))?;
         let counters = Arc::new(Counters::default());
-        let mut pump = Pump::new(claim, format, Arc::clone(&counters));
+        let mut pump = Pump::new(claim.clone(), format, Arc::clone(&counters));
         pump.settle();
         let engine = pump.engine();
         let signals = Arc::new(Signals {
@@ -116,7 +117,9 @@ impl Client {
             rate_hz: AtomicU32::new(hz),
             period_frames: AtomicU32::new(period),
             freewheeling: AtomicBool::new(false),
-            own_latency_frames: pump.resampler_frames(),
+            resampler_frames: pump.resampler_frames(),
+            claim,
+            engine_hz: u64::from(engine.rate.hz()),
             gone: Mutex::new(None),
             remark: Mutex::new(None),
             counters,
@@ -131,7 +134,6 @@ impl Client {
             frames: touched(MAX_PERIOD_FRAMES * channels.get()),
             rack,
             gate: want.gate.clone(),
-            engine_hz: u64::from(engine.rate.hz()),
             gave_up: false,
             signals: Arc::clone(&signals),
         }));
@@ -146,6 +148,7 @@ impl Client {
             format,
             want: want.clone(),
             desk: None,
+            told_latency_frames: 0,
             moved: (0, rt::monotonic_ns()),
             priority: Priority::new(want),
         };
@@ -259,6 +262,17 @@ fn register(library: &Library, raw: *mut RawClient, name: &str) -> Option<Port> 
     (!port.is_null()).then_some(Port(port))
 }
 
+impl Client {
+    /// Has the server ask for our latency anew when it has changed: when somebody was seated.
+    fn tell_latency(&mut self) {
+        let latency_frames = self.signals.own_latency_frames();
+        if let Some(desk) = self.desk.as_ref().filter(|_| latency_frames != self.told_latency_frames) {
+            self.told_latency_frames = latency_frames;
+            desk.ask(desk::Task::TellLatency);
+        }
+    }
+}
+
 impl Running for Client {
     fn info(&self) -> RunInfo {
         let period = self.signals.period_frames.load(Relaxed);
@@ -281,7 +295,7 @@ impl Running for Client {
             latency: LatencyParts {
                 period_frames: period,
                 device_frames: range.max,
-                resampler_frames: self.signals.own_latency_frames,
+                resampler_frames: self.signals.resampler_frames,
             },
             remark: self.signals.remarked(),
         }
@@ -294,6 +308,7 @@ impl Running for Client {
         if self.is_deserted() {
             return Health::Gone("the server does not run any more".into());
         }
+        self.tell_latency();
         match self.signals.rate_hz.load(Relaxed) {
             hz if hz != self.signals.opened_rate_hz => {
                 Health::Changed(format!("the server runs at {hz} Hz now"))

@@ -101,6 +101,7 @@ library! {
     jack_port_get_buffer: fn(*mut RawPort, u32) -> *mut c_void;
     jack_port_get_latency_range: fn(*mut RawPort, c_int, *mut LatencyRange);
     jack_port_set_latency_range: fn(*mut RawPort, c_int, *mut LatencyRange);
+    jack_recompute_total_latencies: fn(*mut RawClient) -> c_int;
     jack_get_ports: fn(*mut RawClient, *const c_char, *const c_char, c_ulong) -> *mut *const c_char;
     jack_connect: fn(*mut RawClient, *const c_char, *const c_char) -> c_int;
     jack_free: fn(*mut c_void);

@@ -4,6 +4,7 @@ use super::ffi::{self, LatencyRange, Library, RawClient, RawPort, text};
 use super::voices::Rack;
 use crate::backend::{Gate, MAX_PERIOD_FRAMES, Poke};
 use crate::pump::{Pump, STACK_BYTES, Timing};
+use crate::render::Claim;
 use crate::stats::Counters;
 use crate::sync::{AtomicU32, Ordering::Relaxed};
 use std::ffi::{c_char, c_int, c_void};
@@ -25,8 +26,11 @@ pub(super) struct Signals {
     pub(super) rate_hz: AtomicU32,
     pub(super) period_frames: AtomicU32,
     pub(super) freewheeling: AtomicBool,
-    /// Frames of delay inside, for the server's latency figures.
-    pub(super) own_latency_frames: u32,
+    /// Frames that the resampler delays.
+    pub(super) resampler_frames: u32,
+    /// Whose turn it is, and what is behind it.
+    pub(super) claim: Claim,
+    pub(super) engine_hz: u64,
     pub(super) gone: Mutex<Option<String>>,
     /// See `RunInfo::remark`.
     pub(super) remark: Mutex<Option<String>>,
@@ -44,7 +48,6 @@ pub(super) struct Process {
     pub(super) frames: Box<[f32]>,
     pub(super) rack: Rack,
     pub(super) gate: Option<Gate>,
-    pub(super) engine_hz: u64,
     /// Freewheeling waited in vain.
     pub(super) gave_up: bool,
     pub(super) signals: Arc<Signals>,
@@ -60,6 +63,13 @@ unsafe impl Send for Port {}
 unsafe impl Sync for Port {}
 
 impl Signals {
+    /// Frames from a source to our ports: limiter and resampler.
+    pub(super) fn own_latency_frames(&self) -> u32 {
+        let limiter =
+            u64::from(self.claim.latency_frames()) * u64::from(self.opened_rate_hz) / self.engine_hz;
+        limiter as u32 + self.resampler_frames
+    }
+
     pub(super) fn is_gone(&self) -> bool {
         self.gone.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
@@ -130,7 +140,7 @@ impl Process {
     /// write in that time is waited for again only after he has.
     fn wait_for_producers(&mut self, whole: usize) {
         let device_hz = u64::from(self.signals.opened_rate_hz);
-        let frames = (whole as u64 * self.engine_hz).div_ceil(device_hz) as usize;
+        let frames = (whole as u64 * self.signals.engine_hz).div_ceil(device_hz) as usize;
         let until_ns = rt::monotonic_ns() + GATE_PATIENCE_NS;
         let shut = || self.gate.as_ref().is_some_and(|gate| !gate(frames));
         let mut waits = shut() || self.pump.awaits(frames);
@@ -268,7 +278,7 @@ unsafe extern "C-unwind" fn on_latency(mode: c_int, context: *mut c_void) {
     // SAFETY: registered with the Signals.
     let signals = unsafe { signals(context) };
     for port in &signals.ports {
-        let frames = signals.own_latency_frames;
+        let frames = signals.own_latency_frames();
         let mut range = LatencyRange { min: frames, max: frames };
         // SAFETY: a port of this client, in its latency callback.
         unsafe { (signals.library.jack_port_set_latency_range)(port.0, mode, &mut range) };

@@ -23,6 +23,9 @@ pub struct Log {
     inside: AtomicU64,
 }
 
+/// What a [`Numbered`] says of its own delay.
+pub const LATENCY_FRAMES: usize = 64;
+
 /// Renders frame numbers as sound: see [`sample`].
 pub struct Numbered {
     rate: SampleRate,
@@ -85,6 +88,10 @@ impl Render for Numbered {
 
     fn frame(&self) -> FramePos {
         FramePos(self.frame)
+    }
+
+    fn latency_frames(&self) -> usize {
+        LATENCY_FRAMES
     }
 }
 

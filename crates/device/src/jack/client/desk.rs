@@ -20,6 +20,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) enum Task {
     Add(VoicePort),
     Remove(u64),
+    TellLatency,
 }
 
 /// Works on a client until its thread is told to end, which is before the client is closed.
@@ -98,6 +99,7 @@ impl Desk {
             match task {
                 Ok(Task::Add(port)) => self.add(&port),
                 Ok(Task::Remove(key)) => self.remove(key),
+                Ok(Task::TellLatency) => self.tell_latency(),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -106,6 +108,11 @@ impl Desk {
                 self.connect_when_possible();
             }
         }
+    }
+
+    fn tell_latency(&self) {
+        // SAFETY: an open client. The server calls back for the figures; a refusal leaves the old ones.
+        unsafe { (self.handle.library.jack_recompute_total_latencies)(self.handle.raw) };
     }
 
     /// Gives a voice its pair; the voice plays on main all the same.
