@@ -7,8 +7,8 @@ import { makeShared } from '../state.js';
 export const FILE = '/song/piece.js';
 
 export class Stage {
-  constructor({ rateHz = 48000, leadFrames = 9600, channels = 2, blockFrames = 64, crossfadeFrames = 32, render = false } = {}) {
-    this.session = new ModelSession({ rateHz, crossfadeFrames, blockFrames, engineFrame: 5000 });
+  constructor({ rateHz = 48000, leadFrames = 9600, channels = 2, blockFrames = 64, crossfadeFrames = 32, engineFrame = 5000, render = false } = {}) {
+    this.session = new ModelSession({ rateHz, crossfadeFrames, blockFrames, engineFrame });
     this.control = this.session.attach();
     this.capacityFrames = 32768;
     this.setup = { rateHz, channels, crossfadeFrames, leadFrames, capacityFrames: this.capacityFrames, render };
@@ -23,7 +23,16 @@ export class Stage {
   save(source, options) {
     const trial = this.evaluator.try(source, FILE, options);
     for (const name of this.evaluator.missingRings(trial)) this.openRing(name);
-    return this.evaluator.enter(trial, options);
+    return this.enter(trial, options);
+  }
+
+  enter(trial, options) {
+    try {
+      return this.evaluator.enter(trial, options);
+    } catch (error) {
+      this.evaluator.abandon(trial);
+      throw error;
+    }
   }
 
   openRing(name) {
@@ -31,7 +40,7 @@ export class Stage {
     const reply = this.session.open({ channels, capacityFrames: this.capacityFrames, name });
     this.opened.set(name, reply);
     this.heard.set(name, []);
-    this.evaluator.timeline.addRing(name, attachRing(this.control, reply));
+    this.evaluator.addRing(name, attachRing(this.control, reply));
   }
 
   /** Plays `frames` frames, filling before every block. */
@@ -52,13 +61,12 @@ export class Stage {
     return this.heard.get(name).filter((_, i) => i % this.setup.channels === 0);
   }
 
-  /** A second evaluator in the place of the first, as after a termination. */
-  respawn(guilty) {
-    const players = this.said.filter(({ kind }) => kind === 'players').at(-1);
-    const setup = { ...this.setup, windows: players.windows };
-    this.evaluator = new Evaluator(this.control, setup, this.shared, (message) => this.said.push(message));
-    for (const [name, reply] of this.opened) this.evaluator.timeline.addRing(name, attachRing(this.control, reply));
-    this.evaluator.resume(players.sources, [guilty]);
+  /** A second evaluator in the place of the first, as after a termination in which the voices `guilty` were to blame. */
+  respawn(...guilty) {
+    const { windows, sources, failed } = this.said.filter(({ kind }) => kind === 'players').at(-1);
+    this.evaluator = new Evaluator(this.control, { ...this.setup, windows }, this.shared, (message) => this.said.push(message));
+    for (const [name, reply] of this.opened) this.evaluator.addRing(name, attachRing(this.control, reply));
+    this.evaluator.resume(sources, [...guilty, ...failed]);
   }
 
   close() {
