@@ -1,5 +1,5 @@
-// A file that does not parse may be half-written. Its mistake is told when the file has been quiet for a while, and never
-// when a newer one has come.
+// A file that was just written may be written by half: its end is missing, or still that of the text before. A mistake in
+// it is told when the file has been quiet for a while, and never when a newer one has come.
 
 import { QUIET_MS } from './watch.js';
 

@@ -24,13 +24,15 @@ export class Host {
   #thread;
   #watch;
   #revision = 0;
+  /** The newest revision that is the file's. */
+  #saved = 0;
   #unanswered = new Map();
   #held;
   /** Rings by name, as promises; and those that are being closed. */
   #rings = new Map();
   #closing = new Map();
-  /** Slots of voices that the engine's guard silenced. */
-  #silenced = new Set();
+  /** Voices that the engine's guard silenced: names by slot. */
+  #silenced = new Map();
   #stopping = false;
 
   constructor(options, thread, tell, exit) {
@@ -110,7 +112,10 @@ export class Host {
 
   #source(source, { seenMs, add = false, file = this.#options.file }) {
     this.#revision += 1;
-    this.#held.drop();
+    if (!add) {
+      this.#held.drop();
+      this.#saved = this.#revision;
+    }
     const message = { op: 'source', revision: this.#revision, source, file, add, seen_ms: seenMs };
     this.#unanswered.set(this.#revision, message);
     this.#thread.send(message);
@@ -138,19 +143,23 @@ export class Host {
 
   /** What the engine's guard silenced has new code: it may be heard again. */
   #unsilence() {
-    for (const slot of this.#silenced) {
-      this.#session.call('voice.set', { voice: slot, mute: false }).catch((error) => {
-        this.#tell({ event: 'problem', message: error.message });
-      });
+    for (const [slot, name] of this.#silenced) {
+      this.#session.call('voice.set', { voice: slot, mute: false }).then(
+        () => this.#tell({ event: 'unmuted', name }),
+        (error) => this.#tell({ event: 'problem', message: error.message }),
+      );
     }
     this.#silenced.clear();
   }
 
+  /** What is refused of a file that was just written is held back; what was sent is whole. */
   #refused(rest) {
+    const { revision } = rest;
+    const sent = this.#unanswered.get(revision)?.add;
     this.#watch.follow(rest.files ?? []);
-    this.#answered(rest.revision);
-    if (rest.what !== 'syntax') this.#tell({ event: 'refused', ...rest });
-    else if (rest.revision === this.#revision) this.#held.hold(rest, this.#watch.lastEventMs);
+    this.#answered(revision);
+    if (sent) this.#tell({ event: 'refused', ...rest });
+    else if (revision === this.#saved) this.#held.hold(rest, this.#watch.lastEventMs);
   }
 
   #answered(revision) {
@@ -226,7 +235,7 @@ export class Host {
     session.on('doorbell', () => this.#thread.send({ op: 'doorbell' }));
     session.on('notification', (method, params) => {
       if (method === 'target_lead') return;
-      if (method === 'muted' && FORGIVEN.has(params.reason)) this.#silenced.add(params.slot);
+      if (method === 'muted' && FORGIVEN.has(params.reason)) this.#silenced.set(params.slot, params.name);
       this.#tell({ event: method, ...params });
     });
     session.on('close', (error) => {

@@ -1,10 +1,18 @@
 // An evaluator on a session in local files, driven by hand: no thread, no daemon, no clock but the blocks played here.
 
+import assert from 'node:assert/strict';
 import { ModelSession, attachRing } from '../../../../sdk/js/testing/model.js';
 import { Evaluator } from '../evaluator.js';
 import { makeShared } from '../state.js';
 
 export const FILE = '/song/piece.js';
+
+/** One sine whose phase is in its state. */
+export const SINE = `play('sine', s => {
+  s.state[0] = (s.state[0] + 220 / s.sr) % 1;
+  return 0.5 * Math.sin(2 * Math.PI * s.state[0]);
+});
+`;
 
 export class Stage {
   constructor({ rateHz = 48000, leadFrames = 9600, channels = 2, blockFrames = 64, crossfadeFrames = 32, engineFrame = 5000, render = false } = {}) {
@@ -85,4 +93,33 @@ export function largestStep(samples) {
 /** Index of the first sample that is not zero. */
 export function onset(samples) {
   return samples.findIndex((sample) => sample !== 0);
+}
+
+/** How far 220 Hz is from one unbroken sine, by its exact recurrence: zero means not at all. */
+export function residual(samples) {
+  const k = 2 * Math.cos((2 * Math.PI * 220) / 48000);
+  let most = 0;
+  for (let i = 2; i < samples.length; i++) {
+    most = Math.max(most, Math.abs(samples[i] - k * samples[i - 1] + samples[i - 2]));
+  }
+  return most;
+}
+
+/** Runs `body(stage)` on a stage of its own. */
+export function staged(body, options) {
+  const stage = new Stage(options);
+  try {
+    body(stage);
+  } finally {
+    stage.close();
+  }
+}
+
+/** That two stages heard the same of a voice, bit by bit, from its first sound on. */
+export function assertSame(one, other, name) {
+  const sound = (stage) => stage.left(name).slice(onset(stage.left(name)));
+  const [a, b] = [sound(one), sound(other)];
+  const length = Math.min(a.length, b.length);
+  assert.ok(length > 2000, `${length} frames to compare`);
+  assert.deepEqual(a.slice(0, length), b.slice(0, length));
 }
