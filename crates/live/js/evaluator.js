@@ -228,12 +228,14 @@ export class Evaluator {
   #blame(player, what, message) {
     if (player.told.has(what)) return;
     player.told.add(what);
-    this.#say({ kind: 'fault', what, voice: player.name, message });
+    const { head, chunk } = this.timeline;
+    this.#say({ kind: 'fault', what, voice: player.name, frame: head - chunk, message });
   }
 
   #failed(player, error) {
     player.failed = error;
-    this.#say({ ...this.#locate(error, this.#sources, player.name), kind: 'fault', what: 'throw' });
+    const located = this.#locate(error, this.#sources, player.name);
+    this.#say({ ...located, kind: 'fault', what: 'throw', frame: player.signal.n });
     this.#announcePlayers();
   }
 

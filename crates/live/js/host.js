@@ -87,11 +87,12 @@ export class Host {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#watch?.end();
-    if (!this.#session || this.#session.closed || this.#options.render) {
+    if (!this.#session || this.#session.closed) {
       this.#leave(0);
       return;
     }
-    this.#thread.send({ op: 'stop', fade_s: fadeMs / 1000 });
+    // The end of a render fades nothing, but what the evaluator has said comes first.
+    this.#thread.send(this.#options.render ? { op: 'end' } : { op: 'stop', fade_s: fadeMs / 1000 });
     setTimeout(() => this.#leave(0), fadeMs + STOP_PATIENCE_MS).unref();
   }
 

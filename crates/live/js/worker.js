@@ -90,6 +90,9 @@ class Thread {
         break;
       case 'stop':
         return this.#stop(message.fade_s);
+      case 'end':
+        say({ kind: 'stopped' });
+        break;
       case 'doorbell':
         this.#turn();
         break;
