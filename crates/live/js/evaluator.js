@@ -101,23 +101,22 @@ export class Evaluator {
 
   /** Goes on where a terminated evaluator stopped: the same code and state, without the voices in `without`. */
   resume(sources, without) {
+    const { timeline, onFailure } = this;
+    const announce = () => this.#announcePlayers();
+    const rehearse = (source, add) => (this.#current = this.#trial(source, { add, judged: false, without }));
+    this.#sources = sources;
     try {
-      this.#current = takeOver(this.timeline, {
-        sources,
-        rehearse: (source, add) => (this.#current = this.#trial(source, { add, judged: false, without })),
-        onFailure: this.onFailure,
-      });
-      this.#sources = sources;
+      this.#current = takeOver(timeline, { sources, rehearse, announce, onFailure });
     } catch (error) {
-      this.#current = takeOver(this.timeline, { sources: [], onFailure: this.onFailure });
       const located = this.#locate(error, sources);
+      this.#sources = [];
+      this.#current = takeOver(timeline, { sources: [], announce, onFailure });
       this.#say({ ...located, kind: 'fault', what: 'throw', message: `${located.message}: nothing plays until the next save` });
     }
-    for (const name of this.timeline.rings.keys()) this.#parkUnused(name);
-    this.#announcePlayers();
+    for (const name of timeline.rings.keys()) this.#parkUnused(name);
   }
 
-  /** Fades everything out; `done` when the engine has passed the returned engine frame. */
+  /** Fades everything out; that is done when the engine has passed the returned engine frame. */
   stop(fadeS) {
     if (this.timeline.players.length === 0) return this.timeline.now;
     const nothing = new Silence(fadeS);

@@ -3,8 +3,9 @@
 import { Score } from './surface.js';
 
 /** Makes `sources`, the code that played, play on where it was written to; `rehearse(source, add)` gives its `{ score,
- *  players }`. A voice that is not there any more ends where it was written to. Returns `{ score, players }`. */
-export function takeOver(timeline, { sources, rehearse, onFailure }) {
+ *  players }`, `announce()` tells who plays. A voice that is not there any more ends where it was written to. Returns
+ *  `{ score, players }`. */
+export function takeOver(timeline, { sources, rehearse, announce, onFailure }) {
   timeline.refresh();
   timeline.rehearsing = true;
   let made = { score: new Score(), players: [] };
@@ -19,6 +20,7 @@ export function takeOver(timeline, { sources, rehearse, onFailure }) {
   // A voice that stays out is no part of what more code adds to.
   for (const name of [...score.voices.keys()]) if (!players.some((player) => player.name === name)) score.voices.delete(name);
   keepWindows(timeline);
+  announce();
   timeline.rewind(players, timeline.head, onFailure);
   for (const [name, ring] of timeline.rings) {
     if (ring.needsStart) continue;

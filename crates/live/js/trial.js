@@ -16,8 +16,11 @@ const MOST_WARM_MS = 8;
 const MOST_ROUNDS = 64;
 /** A render knows no time: so many rounds, on every machine. */
 const RENDER_ROUNDS = 16;
-/** Code that seems too slow gets this long to become warm. */
+/** Code that seems too slow gets this long to become warm, and so many rounds, since the machine may have been busy with
+ *  something else in one or two of them; but never longer than the last. */
 const SLOW_PATIENCE_MS = 60;
+const SLOW_ROUNDS = 5;
+const MOST_SLOW_MS = 250;
 /** Slower than this many times real time is refused. */
 const SLOWEST = 1.1;
 
@@ -201,43 +204,47 @@ export class Trial {
 
   /** Renders on the state at hand, from the head on. Who plays already is not judged, and forgets what befell it here. */
   #shadow() {
-    const { arena, setup, head } = this.#timeline;
     const alive = this.players.filter((player) => !player.failed);
     for (const player of this.players) {
       player.forget();
       player.head[HEAD.gain] = player.head[HEAD.target] = 1;
       player.head[HEAD.left] = 0;
     }
+    try {
+      this.costMsPerFrame = this.#warm() / ROUND;
+      this.judge(this.#fresh);
+      if (this.#judged && !this.#timeline.setup.render) this.#judgeSpeed();
+    } finally {
+      for (const player of alive) if (player.failed) player.revive();
+      for (const player of this.players) player.forget();
+    }
+  }
+
+  /** Renders rounds until the closures are warm, the first of them twice: whose two results differ can't be rewound.
+   *  Returns what the fastest took in ms. */
+  #warm() {
+    const { arena, setup, head } = this.#timeline;
     const start = arena.all.slice(0, arena.used);
     const began = performance.now();
     this.#round(head);
     const first = this.players.map((player) => player.out.slice(0, ROUND * setup.channels));
     arena.all.set(start);
-    const again = this.#round(head);
+    let cost = this.#round(head);
     this.unrewindable = this.players.filter((player, i) => first[i].some((x, k) => !Object.is(x, player.out[k])));
-    this.costMsPerFrame = this.#warm(again, began) / ROUND;
-    this.judge(this.#fresh);
-    if (this.#judged && !setup.render) this.#judgeSpeed();
-    for (const player of alive) if (player.failed) player.revive();
-    for (const player of this.players) player.forget();
-  }
-
-  /** More rounds, until the closures are warm; returns what the fastest took in ms. `cost` is that of the last. */
-  #warm(cost, began) {
-    const { setup, head } = this.#timeline;
     let best = cost;
-    for (let n = 2; !this.#isWarm(n, { cost, best, elapsed: performance.now() - began, render: setup.render }); n++) {
+    for (let n = 2; !this.#isWarm(n, { cost, best, elapsed: performance.now() - began }); n++) {
       cost = this.#round(head + (n - 1) * ROUND);
       best = Math.min(best, cost);
     }
     return best;
   }
 
-  #isWarm(rounds, { cost, best, elapsed, render }) {
-    if (render) return rounds >= RENDER_ROUNDS;
+  #isWarm(rounds, { cost, best, elapsed }) {
+    if (this.#timeline.setup.render) return rounds >= RENDER_ROUNDS;
     const settled = elapsed > LEAST_WARM_MS && cost <= 1.2 * best;
     if (!settled && elapsed <= MOST_WARM_MS && rounds < MOST_ROUNDS) return false;
-    return this.#speed(best) >= SLOWEST || elapsed > SLOW_PATIENCE_MS;
+    if (this.#speed(best) >= SLOWEST || elapsed > MOST_SLOW_MS) return true;
+    return elapsed > SLOW_PATIENCE_MS && rounds >= SLOW_ROUNDS;
   }
 
   #speed(roundMs) {

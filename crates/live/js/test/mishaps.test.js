@@ -144,3 +144,13 @@ test('a voice that the guard silenced is heard again when it is mended', options
   });
   assert.ok(Math.max(...sound.slice(-24000)) > 0.19, 'it is heard');
 });
+
+// A stop that comes while an edit waits for its rings is the end: nothing begins any more.
+test('nothing begins after a stop', options, async () => {
+  await played(SINE, async (live) => {
+    await live.next('edited');
+    live.send({ op: 'send', code: `play('late', s => 0.3);` });
+    assert.equal(await live.stop(), 0);
+    assert.ok(!live.events.some(({ event, joined }) => event === 'edited' && joined.includes('late')));
+  });
+});

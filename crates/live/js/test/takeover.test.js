@@ -83,6 +83,7 @@ test('a voice that was fading out ends', () =>
     stage.save(`${SINE}play('x', s => 0);stop('low', 20);`);
     stage.play(4800);
     stage.respawn('x');
+    assert.deepEqual(stage.evaluator.timeline.arena.describe().map(({ name }) => name), ['sine'], 'no state is left behind');
     stage.play(24000);
     assert.ok(stage.left('low').slice(-4800).every((sample) => sample === 0));
     stage.save(two);

@@ -41,6 +41,19 @@ test('sent code mutes', () =>
     assert.equal(level(), 0);
   }));
 
+// What befalls a playing voice in the shadow of other code, ahead of its time, has not befallen it.
+test('a playing voice survives a shadow run', () =>
+  staged((stage) => {
+    stage.save(`play('kept', s => { if (s.n === 19300) throw new Error('then'); return 0.1; });`);
+    stage.play(9600);
+    const { head } = stage.evaluator.timeline;
+    assert.ok(head <= 19300 && head + 128 > 19300, `the first round of a shadow run at ${head} comes by`);
+    assert.throws(() => stage.save(`play('more', s => nothing);`, { add: true }));
+    stage.save(`play('more', s => 0);`, { add: true });
+    stage.play(640);
+    assert.deepEqual(said(stage, 'fault').map(({ voice, frame }) => [voice, frame]), [['kept', 19300]]);
+  }));
+
 // A forgotten return is told while it plays, too, and does not stand in the way of other code.
 test('a voice that returns nothing is told once', () =>
   staged((stage) => {

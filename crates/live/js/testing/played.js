@@ -27,7 +27,7 @@ export async function played(source, body, options = {}) {
   const live = new LiveProcess({ file, socket: daemon.socket, ...options });
   try {
     await body(live, (text) => fs.writeFileSync(file, text), { file, dir, daemon });
-    live.stop();
+    if (live.code === undefined) live.stop();
     assert.equal(await live.ended, 0);
   } finally {
     live.child.kill('SIGKILL');
