@@ -64,12 +64,15 @@ export function enter(timeline, trial, { lastChange, onFailure }) {
   };
 }
 
-/** Who stays, joins and leaves, and when the leaving ones end. */
+/** Who stays, joins and leaves, and when the leaving ones end. Who ends within a cross-fade, as is written, is left to it:
+ *  there is no room for another future. */
 function plan(timeline, trial, song) {
-  const names = new Set(timeline.players.filter((player) => player.endAt > song).map((player) => player.name));
+  const least = song + timeline.setup.crossfadeFrames;
+  const goesOn = ({ name, endAt }) => endAt > least || (endAt > song && !timeline.rings.get(name).needsStart);
+  const names = new Set(timeline.players.filter(goesOn).map((player) => player.name));
   const joined = trial.players.filter((player) => !names.has(player.name));
   const leaving = timeline.players.filter((player) => !trial.score.voices.has(player.name));
-  const staying = leaving.filter((player) => player.endAt > song);
+  const staying = leaving.filter(goesOn);
   return { trial, joined, leaving, staying, players: [...trial.players, ...staying], ends: leaving.map(({ endAt }) => endAt) };
 }
 
@@ -184,11 +187,11 @@ function fadePresent(timeline, { trial, joined }, song) {
 
 /** Who is no longer in the score fades out and then ends. A fade that runs already goes on, unless the score asks for a
  *  shorter one. */
-function fadeOut(timeline, score, staying, song) {
+function fadeOut({ setup: { crossfadeFrames, rateHz } }, score, staying, song) {
   for (const player of staying) {
     const asked = score.stops.get(player.name) ?? score.clearFade;
     if (player.endAt < Infinity && asked === undefined) continue;
-    const frames = Math.max(1, Math.round((asked ?? FADE_S.leave) * timeline.setup.rateHz));
+    const frames = Math.max(crossfadeFrames, Math.round((asked ?? FADE_S.leave) * rateHz));
     if (player.endAt <= song + frames) continue;
     player.head[HEAD.left] = 0;
     fadeTo(player.head, 0, frames);

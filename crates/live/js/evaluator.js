@@ -49,7 +49,7 @@ export class Evaluator {
   try(source, file, { add = false, ...options } = {}) {
     const trial = this.#trial({ source, file }, { add, ...options });
     this.#pending = trial;
-    for (const player of trial.players) this.#parked.delete(player.name);
+    this.#parkRings();
     return trial;
   }
 
@@ -64,7 +64,7 @@ export class Evaluator {
   /** A ring is there. It may have been asked for by an evaluator that is gone. */
   addRing(name, ring) {
     this.timeline.addRing(name, ring);
-    if (!this.#pending?.players.some((player) => player.name === name)) this.#parkUnused(name);
+    this.#parkRings();
   }
 
   /** Names of voices in `trial` that have no ring yet. */
@@ -88,6 +88,7 @@ export class Evaluator {
     const entry = { source: trial.source, file: trial.file, texts: trial.sources };
     this.#sources = add ? [...this.#sources, entry] : [entry];
     this.#late.clear();
+    this.#parkRings();
     this.#announcePlayers();
     return figures;
   }
@@ -96,7 +97,7 @@ export class Evaluator {
   abandon(trial) {
     this.#pending = undefined;
     trial.abandon();
-    for (const { name } of trial.players) this.#parkUnused(name);
+    this.#parkRings();
   }
 
   /** Goes on where a terminated evaluator stopped: the same code and state, without the voices in `without`. */
@@ -113,7 +114,7 @@ export class Evaluator {
       this.#current = takeOver(timeline, { sources: [], announce, onFailure });
       this.#say({ ...located, kind: 'fault', what: 'throw', message: `${located.message}: nothing plays until the next save` });
     }
-    for (const name of timeline.rings.keys()) this.#parkUnused(name);
+    this.#parkRings();
   }
 
   /** Fades everything out; that is done when the engine has passed the returned engine frame. */
@@ -184,17 +185,19 @@ export class Evaluator {
   }
 
   #letGo() {
-    if (this.#pending) return;
-    const gone = this.timeline.departed();
-    for (const { name } of gone) this.#parkUnused(name);
-    if (gone.length > 0) this.#announcePlayers();
+    if (this.#pending || this.timeline.departed().length === 0) return;
+    this.#parkRings();
+    this.#announcePlayers();
   }
 
-  /** A ring that nobody plays on waits for its name to return, or to be closed. */
-  #parkUnused(name) {
+  /** A ring that nobody plays on, and no edit waits with, is kept for a while. */
+  #parkRings() {
     const { rings, players } = this.timeline;
-    if (players.some((player) => player.name === name)) this.#parked.delete(name);
-    else if (rings.has(name)) this.#parked.set(name, performance.now());
+    const wanted = new Set([...players, ...(this.#pending?.players ?? [])].map((player) => player.name));
+    for (const name of rings.keys()) {
+      if (wanted.has(name)) this.#parked.delete(name);
+      else if (!this.#parked.has(name)) this.#parked.set(name, performance.now());
+    }
   }
 
   #catchUp() {

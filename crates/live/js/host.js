@@ -33,6 +33,8 @@ export class Host {
   #closing = new Map();
   /** Voices that the engine's guard silenced: names by slot. */
   #silenced = new Map();
+  /** Engine frame of the last change. */
+  #changedAt = 0;
   #stopping = false;
 
   constructor(options, thread, tell, exit) {
@@ -137,9 +139,16 @@ export class Host {
     this.#watch.follow(rest.files);
     this.#answered(rest.revision);
     this.#thread.forgive();
+    this.#changedAt = rest.engine_frame;
     this.#unsilence();
     this.#tell({ event: 'edited', uptime_ms: performance.now(), ...rest });
     setTimeout(() => this.#thread.prepareSpare(), SPARE_AFTER_MS).unref();
+  }
+
+  /** The guard speaks of frames that were heard: the code that made them may be gone already. */
+  #muted({ slot, name, frame }) {
+    this.#silenced.set(slot, name);
+    if (frame < this.#changedAt) this.#unsilence();
   }
 
   /** What the engine's guard silenced has new code: it may be heard again. */
@@ -179,7 +188,7 @@ export class Host {
     if (revision === undefined) {
       this.#tell({ event: 'fault', what, voice: name, message: `${message}: ${consequence(loss)}` });
     } else {
-      this.#watch.follow(files);
+      this.#watch.follow(files ?? []);
       const { source, file } = this.#unanswered.get(revision) ?? {};
       this.#answered(revision);
       this.#tell({ event: 'refused', what, file, line: lineNaming(source, name), voice: name, message, revision });
@@ -236,8 +245,8 @@ export class Host {
     session.on('doorbell', () => this.#thread.send({ op: 'doorbell' }));
     session.on('notification', (method, params) => {
       if (method === 'target_lead') return;
-      if (method === 'muted' && FORGIVEN.has(params.reason)) this.#silenced.set(params.slot, params.name);
       this.#tell({ event: method, ...params });
+      if (method === 'muted' && FORGIVEN.has(params.reason)) this.#muted(params);
     });
     session.on('close', (error) => {
       if (this.#stopping) return;

@@ -108,6 +108,19 @@ test('a parked ring is kept for the edit that wants it', () =>
     assert.deepEqual(stage.evaluator.closeParked(Infinity).map(({ name }) => name), ['back']);
   }));
 
+// A ring is parked whatever became of its voice: also when it had ended but for the engine, as the next save came.
+test('no ring is forgotten', () =>
+  staged((stage) => {
+    const low = `play('low', s => 0.3);`;
+    stage.save(SINE + low);
+    stage.play(4800);
+    stage.save(`${SINE}stop('low', 0);`);
+    stage.play(192);
+    stage.save(`${SINE}// again`);
+    stage.play(4800);
+    assert.deepEqual(stage.evaluator.closeParked(Infinity).map(({ name }) => name), ['low']);
+  }));
+
 // A fade that runs goes on over other saves; one who ends it all does not wait for it.
 test('a stop shortens a long fade', () =>
   staged((stage) => {

@@ -3,17 +3,9 @@ import test from 'node:test';
 import { Arena } from '../arena.js';
 import { Snapshots } from '../snapshots.js';
 import { HEAD, makeShared } from '../state.js';
+import { dice } from '../testing/stage.js';
 
 const ends = ({ offset, slots }) => offset + HEAD.slots + slots;
-
-/** A small generator of its own, so that every run is the same. */
-function dice(seed) {
-  let state = seed;
-  return (sides) => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    return (state >>> 8) % sides;
-  };
-}
 
 // Whatever comes and goes: windows never overlap, and what a snapshot copies ends with the last of them.
 test('windows share nothing, and holes are filled', () => {

@@ -123,3 +123,12 @@ export function assertSame(one, other, name) {
   assert.ok(length > 2000, `${length} frames to compare`);
   assert.deepEqual(a.slice(0, length), b.slice(0, length));
 }
+
+/** `roll(sides)` of a small generator, so that every run is the same. */
+export function dice(seed) {
+  let state = seed;
+  return (sides) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % sides;
+  };
+}
