@@ -34,7 +34,6 @@ export class EvaluatorThread {
   #patience;
   #still = 0;
   #beat = 0;
-  #timer;
   /** Why the thread did not even live to begin. */
   #stillborn;
 
@@ -55,7 +54,7 @@ export class EvaluatorThread {
     const patienceMs = setup.render ? RENDER_PATIENCE_MS : Math.min(Math.max(half, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
     this.#patience = Math.ceil(patienceMs / WATCH_TURN_MS);
     this.#post({ op: 'begin', setup: this.#setup, shared: this.#shared });
-    this.#timer = setInterval(() => this.#watch(), WATCH_TURN_MS);
+    setInterval(() => this.#watch(), WATCH_TURN_MS);
   }
 
   /** Messages for an evaluator that is being replaced wait for its successor; sources that were not answered are sent
@@ -83,11 +82,6 @@ export class EvaluatorThread {
   /** Keeps a second thread loaded, so that a replacement starts in milliseconds. */
   prepareSpare() {
     this.#spare ??= this.#spawn();
-  }
-
-  async end() {
-    clearInterval(this.#timer);
-    await Promise.all([this.#worker?.terminate(), this.#spare?.terminate()]);
   }
 
   #spawn() {
