@@ -122,6 +122,9 @@ fn renders_repeat() {
     }
     let scene = Scene::new();
     let song = song(&scene);
+    // State that no snapshot knows, and a mute that comes when its frame does.
+    let hidden = "let n = 0;\nplay('hidden', s => { if (s.n === 60000) mute('wide'); return (n++ % 97) / 2000 - 0.02; });\n";
+    std::fs::write(&song, SONG.to_owned() + hidden).unwrap();
     let first = rendered(&scene, &song);
     let bytes = std::fs::read(scene.path("render.wav")).unwrap();
     let again = rendered(&scene, &song);
@@ -130,6 +133,26 @@ fn renders_repeat() {
     // 4 s at once is more than any ring holds: waiting for frames worked, too.
     let loud = first.channels[0].iter().filter(|sample| **sample != 0.0).count();
     assert!(loud > 2 * 48_000, "{loud} frames sound");
+}
+
+/// A voice that fails within the render fails the render, by its line; one that fails behind its end does not.
+#[test]
+fn a_render_that_fails_says_so() {
+    if find_program("node").is_none() && find_program("bun").is_none() {
+        return skip("a_render_that_fails_says_so", "neither node nor bun is installed");
+    }
+    let scene = Scene::new();
+    let fails = "play('a', s => 0.1 * Math.sin(s.t * 6000));\nplay('b', s => { if (s.n >= 47999) throw new Error('enough'); return 0; });\n";
+    let render = |text: &str| {
+        std::fs::write(scene.path("song.js"), text).unwrap();
+        scene.forebay(&["render", "song.js", "-o", "out.wav", "--seconds", "1"])
+    };
+    let failed = render(fails);
+    assert_ne!(failed.code, 0);
+    assert!(failed.err.contains("song.js:2:") && failed.err.contains("enough"), "{}", failed.err);
+    assert!(!scene.path("out.wav").exists(), "half a render looks like a whole one");
+    let outcome = render(&fails.replace("47999", "48000"));
+    assert_eq!(outcome.code, 0, "{}", outcome.err);
 }
 
 /// Options that a render takes are heard: rate and channels in the file, the gain in every sample.

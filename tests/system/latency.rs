@@ -1,10 +1,10 @@
-//! From a save in the editor to the first changed frame on the device's side.
+//! From a save in the editor to the first changed frame on the device's side, and from nothing to the first sound.
 //!
 //! The figures are printed, not asserted: they belong to the machine. What is asserted is what was heard: every save
 //! changes the voice that was edited, at the frame that the editor is told, and not one bit of the voices beside it.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -25,41 +25,68 @@ fn song(level: f64) -> String {
     text + &format!("play('edited', s => [0, {level} * Math.sin(2 * Math.PI * 3000 * s.t)]);\n")
 }
 
-/// As editors do: a new file beside, renamed over the old one. Returns when, by the monotonic clock.
-fn save(file: &Path, text: &str) -> u64 {
+/// A moment, by the monotonic clock and by the one that processes share with people.
+#[derive(Clone, Copy)]
+struct Moment {
+    ns: u64,
+    unix_ms: f64,
+}
+
+impl Moment {
+    fn now() -> Self {
+        let since = SystemTime::UNIX_EPOCH.elapsed().expect("it is after 1970");
+        Self { ns: rt::monotonic_ns(), unix_ms: since.as_secs_f64() * 1e3 }
+    }
+}
+
+/// As editors do: a new file beside, renamed over the old one. Returns when.
+fn save(file: &Path, text: &str) -> Moment {
     let fresh = file.with_extension("new");
     std::fs::write(&fresh, text).unwrap();
-    let trigger_ns = rt::monotonic_ns();
+    let trigger = Moment::now();
     std::fs::rename(&fresh, file).unwrap();
-    trigger_ns
+    trigger
 }
 
 struct Save {
-    trigger_ns: u64,
+    trigger: Moment,
     level: f64,
     said: Value,
 }
 
-/// Saves `count` times while it plays.
-fn saves(scene: &Scene, file: &Path, runtime: &Path, count: usize) -> Vec<Save> {
+/// Saves `count` times while it plays. Returns when the runtime was up, too.
+fn saves(scene: &Scene, file: &Path, runtime: &Path, count: usize) -> (Moment, Vec<Save>) {
     let mut command = scene.command(&["live", &file.display().to_string(), "--json", "--lead", "680"]);
     command.env("FOREBAY_JS", runtime);
     let mut live = Process::start("forebay live", command);
+    live.json_line(|said| said["event"] == "started");
+    let up = Moment::now();
     live.json_line(|said| said["event"] == "edited");
     // The first second fills the lead; an edit in it is no different, but this test is about a full one.
     std::thread::sleep(Duration::from_secs(1));
     let mut saves = Vec::new();
     for number in 0..count {
         let level = if number % 2 == 0 { 0.2 } else { 0.1 };
-        let trigger_ns = save(file, &song(level));
+        let trigger = save(file, &song(level));
         let said = live.json_line(|said| said["event"] == "edited" || said["event"] == "refused");
         assert_eq!(said["event"], "edited", "{said}");
-        saves.push(Save { trigger_ns, level, said });
+        saves.push(Save { trigger, level, said });
         // At no fixed distance from the daemon's blocks.
         std::thread::sleep(Duration::from_millis(60 + (number as u64 * 37) % 50));
     }
     assert_eq!(live.end().code(), Some(0));
-    saves
+    (up, saves)
+}
+
+/// The stations of a save, in ms: watch, hand-over, compile, warm, cover, guard, block.
+fn parts(save: &Save, total_ms: f64) -> [f64; 7] {
+    let part = |name: &str| save.said["timings_ms"][name].as_f64().unwrap_or(f64::NAN);
+    let watch = save.said["seen_ms"].as_f64().unwrap_or(f64::NAN) - save.trigger.unix_ms;
+    let [hand_over, compile, warm] = ["hand_over", "compile", "warm"].map(part);
+    // The cover is rendered while the guard runs.
+    let (cover, guard) = (part("cover"), part("guard"));
+    let block = total_ms - (watch + hand_over + compile + warm + guard.max(cover));
+    [watch, hand_over, compile, warm, cover, guard, block]
 }
 
 /// The loudest sample of the edited voice in a stretch that has whole periods.
@@ -75,11 +102,11 @@ fn measure(runtime_name: &str, runtime: &Path, period_frames: usize, count: usiz
     std::fs::write(&file, song(0.1)).unwrap();
     let daemon = NullDaemon::start(&scene, period_frames);
     let latency_frames = daemon.latency_frames;
-    let saves = saves(&scene, &file, runtime, count);
+    let (up, saves) = saves(&scene, &file, runtime, count);
     let heard = daemon.end();
     let recording = heard.recording();
     let mut total_ms = Vec::new();
-    let mut parts: [Vec<f64>; 6] = Default::default();
+    let mut stations: [Vec<f64>; 7] = Default::default();
     for save in &saves {
         let frame = save.said["engine_frame"].as_u64().expect("a frame") as usize
             + save.said["late_frames"].as_u64().unwrap_or(0) as usize
@@ -89,14 +116,9 @@ fn measure(runtime_name: &str, runtime: &Path, period_frames: usize, count: usiz
         assert!((after - save.level).abs() < 1e-3, "level {after} after the save of {}", save.level);
         assert!((before + after - 0.3).abs() < 1e-3, "level {before} before the save of {}", save.level);
         let when_ns = heard.when_ns(frame).expect("it was heard");
-        let total = (when_ns as f64 - save.trigger_ns as f64) / 1e6;
+        let total = (when_ns as f64 - save.trigger.ns as f64) / 1e6;
         total_ms.push(total);
-        let part = |name: &str| save.said["timings_ms"][name].as_f64().unwrap_or(f64::NAN);
-        let known = [part("hand_over"), part("compile"), part("warm"), part("cover"), part("guard")];
-        // What is left is the watch's share at the beginning and the block's at the end.
-        let rest =
-            total - (part("hand_over") + part("compile") + part("warm") + part("guard").max(part("cover")));
-        for (list, ms) in parts.iter_mut().zip(known.into_iter().chain([rest])) {
+        for (list, ms) in stations.iter_mut().zip(parts(save, total)) {
             list.push(ms);
         }
     }
@@ -105,13 +127,17 @@ fn measure(runtime_name: &str, runtime: &Path, period_frames: usize, count: usiz
         list.sort_by(f64::total_cmp);
         quantile(list, 0.5)
     };
-    let [hand_over, compile, warm, cover, guard, rest] = parts.each_mut().map(median);
+    let [watch, hand_over, compile, warm, cover, guard, block] = stations.each_mut().map(median);
+    let first = recording.channels[0].iter().position(|sample| *sample != 0.0).expect("it sounds");
+    let first_ns = heard.when_ns(first).expect("it was heard");
     say(&format!(
         "save -> heard, {runtime_name}, {period_frames} frames, {count} saves: p50 {:.1} p95 {:.1} max {:.1} ms; medians: \
-         hand-over {hand_over:.1} compile {compile:.1} warm {warm:.1} cover {cover:.1} guard {guard:.1} watch+block {rest:.1}",
+         watch {watch:.1} hand-over {hand_over:.1} compile {compile:.1} warm {warm:.1} cover {cover:.1} guard {guard:.1} \
+         block {block:.1}; first sound {:.0} ms after the runtime was up",
         quantile(&total_ms, 0.5),
         quantile(&total_ms, 0.95),
         quantile(&total_ms, 1.0),
+        (first_ns as f64 - up.ns as f64) / 1e6,
     ));
     untouched(&scene, &file, &recording);
 }

@@ -1,10 +1,12 @@
 // The splice of a whole session: every voice of a new score is heard from one frame on.
 //
 // Restore the newest snapshot at or before the frame, replay up to it with the old code, change over, render the cover
-// with the new code; then all markers, all frames, all counters, one commit.
+// with the new code; then all markers, all frames, all counters, one commit. Until then nothing has happened: new code
+// that fails in its cover is refused, and one that hangs there leaves a successor the old future and its snapshots.
 
 import { MARKERS_PER_RING } from '../../../sdk/js/layout.js';
-import { fadeTo } from './render.js';
+import { GUARD, NOBODY, PLAYING, audible, fadeTo } from './render.js';
+import { HEAD } from './state.js';
 
 /** The cover: at least 50 ms; where this thread has stalled for longer, that long, if it can be rendered in 5 ms. */
 const LEAST_COVER_S = 0.05;
@@ -32,29 +34,22 @@ export function roomForChange(timeline, names) {
   return [...rings].every((ring) => ring.pendingMarkers < MARKERS_PER_RING - 2 && ring.spaceFrames >= cover);
 }
 
-/** Makes `trial` audible. `lastChange` is the engine frame of the change before. Returns figures for people. */
+/** Makes `trial` audible. `lastChange` is the engine frame of the change before. Throws a `SourceError`, with everything
+ *  as before, when the new code fails in its first frames. Returns figures for people. */
 export function enter(timeline, trial, { lastChange, onFailure }) {
   const began = performance.now();
   timeline.refresh();
   const asked = timeline.now;
   const beginning = timeline.origin === undefined;
   let frame = pick(timeline, trial, { lastChange, onFailure });
-  const song = frame - timeline.origin;
-  rewind(timeline, song, onFailure);
-  const before = timeline.players.filter((player) => player.endAt > song);
-  const names = new Set(before.map((player) => player.name));
-  const joined = trial.players.filter((player) => !names.has(player.name));
-  const leaving = timeline.players.filter((player) => !trial.score.voices.has(player.name));
-  trial.adopt();
-  fadePresent(timeline, trial, joined, song);
-  fadeOut(timeline, trial.score, leaving, song);
-  for (const player of leaving) if (player.endAt <= song) timeline.arena.release(player.window);
-  timeline.players = [...trial.players, ...leaving.filter((player) => player.endAt > song)];
-  timeline.beginSnapshots(song);
-  const cover = renderCover(timeline, song, began, onFailure);
+  const song = beginning ? 0 : frame - timeline.origin;
+  const change = plan(timeline, trial, song);
+  const cover = rehearse(timeline, change, { song, began, onFailure });
   const coverMs = performance.now() - began;
+  take(timeline, change, song);
   if (beginning) frame = beginNow(timeline);
   publish(timeline, frame, cover);
+  timeline.snapshots.keep();
   timeline.head = song + cover;
   const lateFrames = Math.max(0, timeline.control.refreshClock() - (frame >>> 0) | 0);
   return {
@@ -64,41 +59,87 @@ export function enter(timeline, trial, { lastChange, onFailure }) {
     publishMs: performance.now() - began - coverMs,
     guardMs: ((frame - asked) / timeline.setup.rateHz) * 1000,
     lateFrames,
-    joined: joined.map((player) => player.name),
-    left: leaving.map((player) => player.name),
+    joined: change.joined.map((player) => player.name),
+    left: change.leaving.map((player) => player.name),
   };
+}
+
+/** Who stays, joins and leaves, and when the leaving ones end. Who ends within a cross-fade, as is written, is left to it:
+ *  there is no room for another future. */
+function plan(timeline, trial, song) {
+  const least = song + timeline.setup.crossfadeFrames;
+  const goesOn = ({ name, endAt }) => endAt > least || (endAt > song && !timeline.rings.get(name).needsStart);
+  const names = new Set(timeline.players.filter(goesOn).map((player) => player.name));
+  const joined = trial.players.filter((player) => !names.has(player.name));
+  const leaving = timeline.players.filter((player) => !trial.score.voices.has(player.name));
+  const staying = leaving.filter(goesOn);
+  return { trial, joined, leaving, staying, players: [...trial.players, ...staying], ends: leaving.map(({ endAt }) => endAt) };
+}
+
+/** Renders the cover of the new future and returns how many frames it has. Where the new code fails, all is as before. */
+function rehearse(timeline, change, { song, began, onFailure }) {
+  const { trial, staying, players } = change;
+  const fresh = new Set(trial.players.filter((player) => !timeline.players.includes(player)));
+  try {
+    rewind(timeline, song, onFailure);
+    trial.prepare();
+    fadePresent(timeline, change, song);
+    fadeOut(timeline, trial.score, staying, song);
+    timeline.beginSnapshots(song);
+    trial.announce(players);
+    const cover = renderCover(timeline, players, { song, began }, (player, error) => {
+      if (fresh.has(player)) trial.failed(player, error);
+      onFailure(player, error);
+    });
+    trial.judge([...fresh]);
+    return cover;
+  } catch (error) {
+    undo(timeline, change, onFailure);
+    throw error;
+  } finally {
+    timeline.guard[GUARD.voice] = NOBODY;
+    timeline.guard[GUARD.trial] = PLAYING;
+  }
+}
+
+/** The old future goes on. */
+function undo(timeline, { leaving, ends }, onFailure) {
+  for (const [i, player] of leaving.entries()) player.endAt = ends[i];
+  timeline.guard[GUARD.trial] = PLAYING;
+  timeline.snapshots.drop();
+  timeline.rewind(timeline.players, timeline.head, onFailure);
+  // A song that was lost has been started anew: that counts by itself.
+  timeline.commit.publish();
+}
+
+/** The new code is what plays. */
+function take(timeline, { trial, leaving, staying, players }, song) {
+  trial.adopt();
+  for (const player of leaving) if (!staying.includes(player)) timeline.arena.release(player.window);
+  timeline.players = players;
 }
 
 /** The engine frame of the change. Brings the time line there where it is short or was lost. */
 function pick(timeline, trial, { lastChange, onFailure }) {
   const { control, setup } = timeline;
   const now = timeline.now;
-  if (setup.render) return firstFrame(timeline, now);
+  if (setup.render) return now;
   const voices = trial.players.length + timeline.players.length;
-  const coverFrames = LEAST_COVER_S * setup.rateHz;
+  const coverFrames = inChunks(LEAST_COVER_S, timeline);
   const replayFrames = 2 * timeline.chunk;
   const workMs = 1.3 * trial.costMsPerFrame * (coverFrames + replayFrames) + PUBLISH_MS_PER_VOICE * voices + 0.5;
   const needMs = Math.min(workMs, MOST_GUARD_MS);
   let frame = now + control.blockFrames + Math.ceil((needMs / 1000) * setup.rateHz);
   if (lastChange !== undefined) frame = Math.max(frame, lastChange + setup.crossfadeFrames);
-  if (timeline.origin === undefined || timeline.players.length === 0) return firstFrame(timeline, frame);
+  // The song goes on at `frame` on its own time line, or begins there.
+  if (timeline.origin === undefined || timeline.players.length === 0) return frame;
   if (timeline.lead < 0) moveOrigin(timeline, frame);
-  while (timeline.head + timeline.origin < frame + setup.crossfadeFrames && timeline.space >= timeline.chunk) {
+  const room = coverFrames + timeline.chunk;
+  while (timeline.head + timeline.origin < frame + setup.crossfadeFrames && timeline.space >= room) {
     timeline.advance(onFailure);
     timeline.refresh();
   }
   return Math.min(frame, timeline.head + timeline.origin - setup.crossfadeFrames);
-}
-
-/** Nothing plays: the song goes on at `frame` on its own time line, or begins there. */
-function firstFrame(timeline, frame) {
-  if (timeline.origin === undefined) {
-    timeline.origin = frame;
-    timeline.head = 0;
-  } else if (timeline.players.length === 0) {
-    timeline.head = frame - timeline.origin;
-  }
-  return frame;
 }
 
 /** The first sound: what is rendered begins as soon as it can be published, so it is never late. */
@@ -123,46 +164,48 @@ export function moveOrigin(timeline, frame) {
 
 /** The state as it is at song frame `song` under the code that played until now. */
 function rewind(timeline, song, onFailure) {
-  const { snapshots, arena, chunk, players } = timeline;
-  if (players.length === 0) return;
-  let at = snapshots.restore(song, arena);
-  if (at === undefined) throw new Error(`no snapshot at or before song frame ${song}`);
-  while (at < song) {
-    const frames = Math.min(chunk, song - at);
-    timeline.render(players, at, frames, 0, onFailure);
-    at += frames;
-  }
+  if (timeline.players.length === 0) return;
+  if (!timeline.rewind(timeline.players, song, onFailure)) throw new Error(`no snapshot at or before song frame ${song}`);
 }
 
 /** Fades in who joins; who stays is faded to where mute and solo want it. */
-function fadePresent(timeline, { players, score }, joined, song) {
-  const rate = timeline.setup.rateHz;
+function fadePresent(timeline, { trial, joined }, song) {
+  const { players, score } = trial;
+  for (const { name, head } of players) {
+    const { muted, solo } = score.voices.get(name);
+    head[HEAD.muted] = muted ? 1 : 0;
+    head[HEAD.solo] = solo ? 1 : 0;
+  }
   for (const player of players) {
-    const { spec, head } = player;
+    const { fade, changeFade } = score.voices.get(player.name);
     const seconds = joined.includes(player)
-      ? spec.fade ?? (song === 0 ? FADE_S.first : FADE_S.join)
-      : spec.changeFade ?? FADE_S.change;
-    fadeTo(head, score.audible(spec) ? 1 : 0, seconds * rate);
+      ? fade ?? (song === 0 ? FADE_S.first : FADE_S.join)
+      : changeFade ?? FADE_S.change;
+    fadeTo(player.head, audible(player, players) ? 1 : 0, seconds * timeline.setup.rateHz);
   }
 }
 
-/** Who is no longer in the score fades out and then ends. A fade that runs already goes on. */
-function fadeOut(timeline, score, leaving, song) {
-  for (const player of leaving) {
-    if (player.endAt < Infinity) continue;
-    const seconds = score.stops.get(player.name) ?? score.clearFade ?? FADE_S.leave;
-    const frames = Math.max(1, Math.round(seconds * timeline.setup.rateHz));
+/** Who is no longer in the score fades out and then ends. A fade that runs already goes on, unless the score asks for a
+ *  shorter one. */
+function fadeOut({ setup: { crossfadeFrames, rateHz } }, score, staying, song) {
+  for (const player of staying) {
+    const asked = score.stops.get(player.name) ?? score.clearFade;
+    if (player.endAt < Infinity && asked === undefined) continue;
+    const frames = Math.max(crossfadeFrames, Math.round((asked ?? FADE_S.leave) * rateHz));
+    if (player.endAt <= song + frames) continue;
+    player.head[HEAD.left] = 0;
     fadeTo(player.head, 0, frames);
     player.endAt = song + frames;
   }
 }
 
 /** Renders the first frames of the new future, with a snapshot per chunk, and returns how many. */
-function renderCover(timeline, song, began, onFailure) {
-  const { setup, chunk, players } = timeline;
+function renderCover(timeline, players, { song, began }, onFailure) {
+  const { setup, chunk, rings } = timeline;
   const least = inChunks(song === 0 ? FIRST_COVER_S : LEAST_COVER_S, timeline);
   const wanted = setup.render ? least : inChunks(timeline.stallS, timeline);
-  const most = Math.min(inChunks(MOST_COVER_S, timeline), timeline.space - chunk);
+  const space = Math.min(...players.map((player) => rings.get(player.name).spaceFrames));
+  const most = Math.min(inChunks(MOST_COVER_S, timeline), space - chunk);
   for (const player of players) player.reserve(Math.max(least, most), setup.channels);
   let done = 0;
   while (done < least || (done + chunk <= Math.min(wanted, most) && performance.now() - began < COVER_MS)) {

@@ -3,11 +3,11 @@
 
 import { MODULE_NAMES, ModuleError, maybeModule, parse, readModule, transform } from './modules.js';
 
-/** Compiles a piece: `source` of `file`, and the files that it imports. Returns `{ run(values), sources }`: `values` are
- *  those of `names`, in order; `sources` maps each file to its text. Throws a `SourceError`. */
-export function compile(source, file, names) {
+/** Compiles a piece: `source` of `file`, and the files that it imports, as `read` gives them. Returns `{ run(values),
+ *  sources }`: `values` are those of `names`, in order, and each run begins anew; `sources` maps each file to its text.
+ *  Throws a `SourceError`. */
+export function compile(source, file, names, read = readModule) {
   const sources = new Map();
-  const ran = new Map();
   const units = new Map();
   const load = (path, text, importer) => {
     if (units.has(path)) {
@@ -18,7 +18,7 @@ export function compile(source, file, names) {
     sources.set(path, text);
     const unit = compileFile(text, path, names);
     for (const imported of unit.imports) {
-      if (!sources.has(imported)) sources.set(imported, readImported(imported, path, sources));
+      if (!sources.has(imported)) sources.set(imported, readImported(read, imported, path, sources));
       load(imported, sources.get(imported), path);
     }
     units.set(path, unit);
@@ -30,6 +30,7 @@ export function compile(source, file, names) {
     throw error;
   }
   const run = (values) => {
+    const ran = new Map();
     const start = (path) => {
       if (ran.has(path)) return ran.get(path);
       const exports = {};
@@ -54,7 +55,7 @@ function compileFile(source, file, names) {
     let text = source;
     if (maybeModule(source)) ({ text, imports } = transform(source, file, names));
     // An indirect eval leaves nothing behind; vm.Script keeps 13 KB of every version in Node 20.
-    const start = (0, eval)(`${opening}${text}\n})()})\n//# sourceURL=${file}`);
+    const start = (0, eval)(`${opening}${text}\n})()})\n//# sourceURL=${nameInStacks(file)}`);
     openings.set(file, opening.length);
     return { start, imports };
   } catch (error) {
@@ -62,9 +63,14 @@ function compileFile(source, file, names) {
   }
 }
 
-function readImported(imported, importer, sources) {
+/** How stacks name a file: a source URL ends at a blank. */
+function nameInStacks(file) {
+  return encodeURI(file);
+}
+
+function readImported(read, imported, importer, sources) {
   try {
-    return readModule(imported);
+    return read(imported);
   } catch (error) {
     // Also what is not there belongs to the piece: it is watched until it is.
     sources.set(imported, '');
@@ -127,9 +133,11 @@ export function placeIn(stack, sources) {
   if (typeof stack !== 'string') return {};
   for (const frame of stack.split('\n')) {
     for (const file of sources.keys()) {
-      const at = frame.lastIndexOf(`${file}:`);
-      if (at < 0) continue;
-      const match = /^(\d+)(?::(\d+))?/.exec(frame.slice(at + file.length + 1));
+      const name = nameInStacks(file);
+      const at = frame.lastIndexOf(`${name}:`);
+      // Another file's name may end like this one's.
+      if (at < 0 || !' (@'.includes(frame[at - 1] ?? ' ')) continue;
+      const match = /^(\d+)(?::(\d+))?/.exec(frame.slice(at + name.length + 1));
       if (match) return { file, ...userPlace(file, Number(match[1]), Number(match[2])) };
     }
   }

@@ -3,11 +3,13 @@
 
 import { locate } from './compile.js';
 import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
-import { GUARD, fadeTo } from './render.js';
-import { random } from './state.js';
+import { PieceConsole } from './console.js';
+import { GUARD, audible, fadeTo } from './render.js';
+import { HEAD, random } from './state.js';
 import { Score } from './surface.js';
+import { takeOver } from './takeover.js';
 import { Timeline } from './timeline.js';
-import { Trial } from './trial.js';
+import { Silence, Trial } from './trial.js';
 
 /** Starved for longer than this, the song goes on where it stopped instead of chasing the clock. */
 const LOST_S = 0.25;
@@ -15,36 +17,54 @@ const LOST_S = 0.25;
 const PARK_MS = 2000;
 /** Fade of mute, solo and stop that are called from inside a voice. */
 const INNER_FADE_S = 0.02;
+/** Late failures that are told between two edits. */
+const MOST_LATE = 10;
 
 export class Evaluator {
   #say;
   #current = { score: new Score(), players: [] };
+  /** What was tried and waits for its rings: nothing that it counts on may be let go of. */
+  #pending;
+  /** The last code that was tried, whatever became of it. */
+  #tried = { texts: new Map() };
+  /** What plays: the sources in the order in which they came, each with the texts of all its files. */
   #sources = [];
-  /** Every file of what plays and its text. */
-  #texts = new Map();
   #lastChange;
   #parked = new Map();
   #topLevelSeed = new Float64Array(1);
+  #console;
+  #late = new Set();
 
   /** `setup`: what the host knows of the session. `say(message)` reports to the host. */
   constructor(control, setup, shared, say) {
     this.timeline = new Timeline(control, setup, shared);
     this.#say = say;
+    this.#console = new PieceConsole(say, () => this.timeline.rehearsing);
     this.hooks = this.#makeHooks();
     this.onFailure = (player, error) => this.#failed(player, error);
   }
 
-  /** Tries `source`; throws a `SourceError` when it is refused. With `add`, it adds to what plays. */
-  try(source, file, { add = false, judged = true, without } = {}) {
-    const trial = new Trial(this.timeline, { source, file });
-    return trial.run({
-      current: this.#current,
-      add,
-      judged,
-      without,
-      hooks: this.hooks,
-      announce: (names) => this.#say({ kind: 'trial', names }),
-    });
+  /** Tries `source`; throws a `SourceError` when it is refused. With `add`, it adds to what plays. What is returned waits
+   *  for `enter` or `abandon`. */
+  try(source, file, { add = false, ...options } = {}) {
+    const trial = this.#trial({ source, file }, { add, ...options });
+    this.#pending = trial;
+    this.#parkRings();
+    return trial;
+  }
+
+  #trial({ source, file, texts }, { add, without, ...options }) {
+    const announce = (news) => this.#say({ kind: 'trial', ...news });
+    const read = texts && ((path) => texts.get(path));
+    const trial = new Trial(this.timeline, { source, file, read, announce, ...options });
+    this.#tried = { file, texts: trial.sources };
+    return trial.run({ current: this.#current, add, without, hooks: this.hooks });
+  }
+
+  /** A ring is there. It may have been asked for by an evaluator that is gone. */
+  addRing(name, ring) {
+    this.timeline.addRing(name, ring);
+    this.#parkRings();
   }
 
   /** Names of voices in `trial` that have no ring yet. */
@@ -58,47 +78,51 @@ export class Evaluator {
     return roomForChange(this.timeline, trial.players.map((player) => player.name));
   }
 
-  /** Makes `trial` audible; every voice has a ring. Returns figures. */
+  /** Makes `trial` audible; every voice has a ring. Returns figures. Throws a `SourceError` when it is refused at the last
+   *  moment: then it is to be abandoned. */
   enter(trial, { add = false } = {}) {
     const figures = enter(this.timeline, trial, { lastChange: this.#lastChange, onFailure: this.onFailure });
     this.#lastChange = figures.engineFrame;
+    this.#pending = undefined;
     this.#current = { score: trial.score, players: trial.players };
-    const text = { source: trial.source, file: trial.file };
-    this.#sources = add ? [...this.#sources, text] : [text];
-    this.#texts = add ? new Map([...this.#texts, ...trial.sources]) : trial.sources;
-    for (const player of trial.players) this.#parked.delete(player.name);
+    const entry = { source: trial.source, file: trial.file, texts: trial.sources };
+    this.#sources = add ? [...this.#sources, entry] : [entry];
+    this.#late.clear();
+    this.#parkRings();
     this.#announcePlayers();
     return figures;
   }
 
-  /** Goes on where a terminated evaluator stopped: the same code and state, without the voices `guilty`. */
-  resume(sources, guilty) {
-    const { timeline } = this;
-    timeline.refresh();
-    let trial;
-    for (const { source, file } of sources) {
-      trial = this.try(source, file, { add: trial !== undefined, judged: false, without: guilty });
-      this.#current = { score: trial.score, players: trial.players };
-      this.#texts = new Map([...this.#texts, ...trial.sources]);
-    }
-    if (!trial) return;
-    this.#sources = sources;
-    timeline.players = trial.players.filter((player) => timeline.rings.has(player.name));
-    for (const player of timeline.players) timeline.arena.adopt(player.window);
-    this.#current.players = timeline.players;
-    this.#restoreHead();
-    for (const name of guilty) this.#leaveOut(name);
-    this.#announcePlayers();
+  /** Lets go of a trial that will not play. */
+  abandon(trial) {
+    this.#pending = undefined;
+    trial.abandon();
+    this.#parkRings();
   }
 
-  /** Fades everything out; `done` when the engine has passed the returned engine frame. */
+  /** Goes on where a terminated evaluator stopped: the same code and state, without the voices in `without`. */
+  resume(sources, without) {
+    const { timeline, onFailure } = this;
+    const announce = () => this.#announcePlayers();
+    const rehearse = (source, add) => (this.#current = this.#trial(source, { add, judged: false, without }));
+    this.#sources = sources;
+    try {
+      this.#current = takeOver(timeline, { sources, rehearse, announce, onFailure });
+    } catch (error) {
+      const located = this.#locate(error, sources);
+      this.#sources = [];
+      this.#current = takeOver(timeline, { sources: [], announce, onFailure });
+      this.#say({ ...located, kind: 'fault', what: 'throw', message: `${located.message}: nothing plays until the next save` });
+    }
+    this.#parkRings();
+  }
+
+  /** Fades everything out; that is done when the engine has passed the returned engine frame. */
   stop(fadeS) {
-    const score = new Score();
-    score.clearFade = fadeS;
-    const nothing = { score, players: [], costMsPerFrame: 0.001, adopt() {} };
     if (this.timeline.players.length === 0) return this.timeline.now;
+    const nothing = new Silence(fadeS);
     const { engineFrame } = enter(this.timeline, nothing, { lastChange: this.#lastChange, onFailure: this.onFailure });
-    this.#current = { score, players: [] };
+    this.#current = { score: nothing.score, players: [] };
     return engineFrame + Math.ceil((fadeS + 0.01) * this.timeline.setup.rateHz);
   }
 
@@ -125,6 +149,7 @@ export class Evaluator {
   /** A report for people; resets what is counted between reports. */
   status() {
     const { timeline } = this;
+    this.#console.refill();
     timeline.refresh();
     const rate = timeline.setup.rateHz;
     const { busyMs, renderedFrames, longestChunkMs } = timeline;
@@ -136,13 +161,13 @@ export class Evaluator {
       busy_ms: busyMs,
       longest_chunk_ms: longestChunkMs,
       underruns: timeline.underruns,
-      voices: timeline.players.map(({ name, failed, endAt, spec, head }) => ({
+      voices: timeline.players.map(({ name, failed, endAt, head }) => ({
         name,
         slot: timeline.rings.get(name).slot,
-        muted: spec.muted,
+        muted: head[HEAD.muted] === 1,
         leaving: endAt < Infinity,
         failed: failed !== undefined,
-        gain: head[1],
+        gain: head[HEAD.gain],
       })),
     };
   }
@@ -160,9 +185,19 @@ export class Evaluator {
   }
 
   #letGo() {
-    const gone = this.timeline.departed();
-    for (const player of gone) this.#parked.set(player.name, performance.now());
-    if (gone.length > 0) this.#announcePlayers();
+    if (this.#pending || this.timeline.departed().length === 0) return;
+    this.#parkRings();
+    this.#announcePlayers();
+  }
+
+  /** A ring that nobody plays on, and no edit waits with, is kept for a while. */
+  #parkRings() {
+    const { rings, players } = this.timeline;
+    const wanted = new Set([...players, ...(this.#pending?.players ?? [])].map((player) => player.name));
+    for (const name of rings.keys()) {
+      if (wanted.has(name)) this.#parked.delete(name);
+      else if (!this.#parked.has(name)) this.#parked.set(name, performance.now());
+    }
   }
 
   #catchUp() {
@@ -177,100 +212,80 @@ export class Evaluator {
     this.#say({ kind: 'lost', frames: missed });
   }
 
-  /** The state at the head, from the newest snapshot there is. */
-  #restoreHead() {
-    const { timeline } = this;
-    let at = timeline.snapshots.restore(timeline.head, timeline.arena);
-    while (at < timeline.head) {
-      const frames = Math.min(timeline.chunk, timeline.head - at);
-      timeline.render(timeline.players, at, frames, 0, this.onFailure);
-      at += frames;
-    }
-    for (const { name } of timeline.players) {
-      const ring = timeline.rings.get(name);
-      ring.position = (timeline.head + timeline.origin + ring.offset) >>> 0;
-    }
-  }
-
-  /** The future of a voice that may not go on ends where it was written to. */
-  #leaveOut(name) {
-    const ring = this.timeline.rings.get(name);
-    if (!ring || ring.needsStart) return;
-    const { head, origin, commit } = this.timeline;
-    ring.position = (head + origin + ring.offset) >>> 0;
-    ring.flush((head + origin) >>> 0, commit.next);
-    commit.publish();
-    this.timeline.noteRing(ring);
-    this.#parked.set(name, performance.now());
-  }
-
-  /** A voice that gave NaN or worse is told so once, and poisoned slots are reset. */
+  /** Forgives what heals: a voice that gave NaN or worse, or nothing, is told so once, and poisoned slots are reset. */
   #inspect() {
     for (const player of this.timeline.players) {
-      if (player.badFrames === 0) continue;
-      player.badFrames = 0;
-      const { state } = player.window;
-      for (let i = 0; i < state.length; i++) if (!Number.isFinite(state[i])) state[i] = 0;
-      if (player.told) continue;
-      player.told = true;
-      const message = 'gives NaN or blasts: cut there, its poisoned state reset';
-      this.#say({ kind: 'fault', what: 'nan', voice: player.name, message });
+      if (player.badFrames > 0) {
+        const { state } = player.window;
+        for (let i = 0; i < state.length; i++) if (!Number.isFinite(state[i])) state[i] = 0;
+        this.#blame(player, 'nan', 'gives NaN or blasts: cut there, its poisoned state reset');
+      }
+      if (player.oddReturns > 0) {
+        this.#blame(player, 'return', 'returns neither a number nor [left, right]: silent there');
+      }
+      player.forget();
     }
+  }
+
+  #blame(player, what, message) {
+    if (player.told.has(what)) return;
+    player.told.add(what);
+    const { head, chunk } = this.timeline;
+    this.#say({ kind: 'fault', what, voice: player.name, frame: head - chunk, message });
   }
 
   #failed(player, error) {
-    const located = locate(error, { sources: this.#texts, file: this.#sources.at(-1)?.file, voice: player.name });
-    this.#say({ ...located.toJSON(), kind: 'fault', what: 'throw' });
+    player.failed = error;
+    const located = this.#locate(error, this.#sources, player.name);
+    this.#say({ ...located, kind: 'fault', what: 'throw', frame: player.signal.n });
+    this.#announcePlayers();
   }
 
+  /** An error that user code threw when nobody called it: a promise that nobody awaits, a microtask. */
+  late(error) {
+    const located = this.#locate(error, [...this.#sources, this.#tried]);
+    const key = `${located.file}:${located.line}: ${located.message}`;
+    if (this.#late.has(key) || this.#late.size === MOST_LATE) return;
+    this.#late.add(key);
+    this.#say({ ...located, kind: 'fault', what: 'throw', message: `${located.message} (thrown late; what plays plays on)` });
+  }
+
+  /** As a message, with its place in the newest of `known` texts. */
+  #locate(error, known, voice) {
+    const sources = new Map(known.flatMap(({ texts }) => [...texts]));
+    return locate(error, { sources, file: known.at(-1)?.file, voice }).toJSON();
+  }
+
+  /** All that a successor needs beside the shared memory. */
   #announcePlayers() {
+    const { players, arena } = this.timeline;
     this.#say({
       kind: 'players',
-      names: this.timeline.players.map((player) => player.name),
-      windows: this.timeline.arena.describe(),
+      names: players.map((player) => player.name),
+      failed: players.filter((player) => player.failed).map((player) => player.name),
+      windows: arena.describe(),
       sources: this.#sources,
     });
   }
 
   /** What code inside a voice may do to the session. */
   #makeHooks() {
-    const { timeline } = this;
-    const { guard, loop } = timeline;
+    const { guard, loop, setup } = this.timeline;
     const playing = () => loop.players[guard[GUARD.voice] - 1];
     return {
       sounding: () => guard[GUARD.voice] > 0,
       reseed: (value) => (this.#topLevelSeed[0] = value),
       random: () => random(playing()?.head ?? this.#topLevelSeed),
-      fade: (name, apply, seconds = INNER_FADE_S) => {
+      set: (name, member, value, seconds = INNER_FADE_S) => {
         const target = loop.players.find((player) => player.name === name);
         if (!target) return;
-        apply(target.spec, seconds);
-        for (const { spec, head, endAt } of loop.players) {
-          if (endAt < Infinity) continue;
-          fadeTo(head, audibleAmong(spec, loop.players) ? 1 : 0, seconds * timeline.setup.rateHz);
+        target.head[HEAD[member]] = value ? 1 : 0;
+        for (const player of loop.players) {
+          if (player.endAt < Infinity) continue;
+          fadeTo(player.head, audible(player, loop.players) ? 1 : 0, seconds * setup.rateHz);
         }
       },
-      console: makeConsole(this.#say),
+      console: this.#console.methods,
     };
-  }
-}
-
-function audibleAmong(spec, players) {
-  return !spec.muted && (spec.solo || !players.some((player) => player.spec.solo));
-}
-
-/** A console whose lines reach the person at the terminal, not this process's stdout. */
-function makeConsole(say) {
-  const line = (level) => (...values) => say({ kind: 'log', level, text: values.map(inspect).join(' ') });
-  return { log: line('log'), info: line('log'), debug: line('log'), warn: line('warn'), error: line('error') };
-}
-
-function inspect(value) {
-  if (typeof value === 'string') return value;
-  if (ArrayBuffer.isView(value)) return `[${Array.from(value).join(', ')}]`;
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return String(value);
   }
 }

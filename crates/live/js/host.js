@@ -2,7 +2,8 @@
 
 import fs from 'node:fs';
 import { connect } from '../../../sdk/js/session.js';
-import { QUIET_MS, Watch } from './watch.js';
+import { HeldRefusal } from './held.js';
+import { Watch } from './watch.js';
 
 /** The daemon's automatic lead goes no deeper: every ring has room for that. */
 const DEEPEST_AUTO_MS = 1000;
@@ -12,6 +13,8 @@ const SPARE_S = 0.3;
 const SPARE_AFTER_MS = 1000;
 /** How long fading out may take beyond the fade itself. */
 const STOP_PATIENCE_MS = 1000;
+/** Reasons of the engine's guard that lie in the sound of a voice. */
+const FORGIVEN = new Set(['not_sound', 'blast', 'direct_current']);
 
 /** Runs one piece on one session. `tell(event)` reports to the parent process; `exit(code)` ends this one. */
 export class Host {
@@ -23,19 +26,28 @@ export class Host {
   #thread;
   #watch;
   #revision = 0;
+  /** The newest revision that is the file's. */
+  #saved = 0;
   #unanswered = new Map();
-  #heldError;
+  #held;
+  /** Rings by name, as promises; and those that are being closed. */
+  #rings = new Map();
   #closing = new Map();
+  /** Voices that the engine's guard silenced: names by slot. */
+  #silenced = new Map();
+  /** Engine frame of the last change. */
+  #changedAt = 0;
   #stopping = false;
 
   constructor(options, thread, tell, exit) {
     this.#options = options;
     this.#tell = tell;
     this.#exit = exit;
+    this.#held = new HeldRefusal((refusal) => tell({ event: 'refused', ...refusal }));
     this.#thread = thread;
     thread.handlers = {
       message: (message) => this.#evaluatorSays(message),
-      hung: (who) => this.#hung(who),
+      gone: (loss) => this.#gone(loss),
       broken: (error) => this.#fatal('evaluator', `the evaluator failed: ${error.stack ?? error}`),
     };
   }
@@ -81,11 +93,12 @@ export class Host {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#watch?.end();
-    if (!this.#session || this.#session.closed || this.#options.render) {
+    if (!this.#session || this.#session.closed) {
       this.#leave(0);
       return;
     }
-    this.#thread.send({ op: 'stop', fade_s: fadeMs / 1000 });
+    // The end of a render fades nothing, but what the evaluator has said comes first.
+    this.#thread.send(this.#options.render ? { op: 'end' } : { op: 'stop', fade_s: fadeMs / 1000 });
     setTimeout(() => this.#leave(0), fadeMs + STOP_PATIENCE_MS).unref();
   }
 
@@ -106,7 +119,10 @@ export class Host {
 
   #source(source, { seenMs, add = false, file = this.#options.file }) {
     this.#revision += 1;
-    this.#dropHeldError();
+    if (!add) {
+      this.#held.drop();
+      this.#saved = this.#revision;
+    }
     const message = { op: 'source', revision: this.#revision, source, file, add, seen_ms: seenMs };
     this.#unanswered.set(this.#revision, message);
     this.#thread.send(message);
@@ -127,44 +143,59 @@ export class Host {
     this.#watch.follow(rest.files);
     this.#answered(rest.revision);
     this.#thread.forgive();
+    this.#changedAt = rest.engine_frame;
+    this.#unsilence();
     this.#tell({ event: 'edited', uptime_ms: performance.now(), ...rest });
     setTimeout(() => this.#thread.prepareSpare(), SPARE_AFTER_MS).unref();
   }
 
-  /** A file that does not parse may be half-written: it is told when the file has been quiet for a while, and never
-   *  when a newer one has come. */
-  #refused(rest) {
-    this.#watch.follow(rest.files ?? []);
-    this.#answered(rest.revision);
-    if (rest.what === 'syntax' && rest.revision < this.#revision) return;
-    const report = () => this.#tell({ event: 'refused', ...rest });
-    const quietFor = performance.now() - this.#watch.lastEventMs;
-    if (rest.what !== 'syntax' || quietFor >= 2 * QUIET_MS) {
-      report();
-      return;
-    }
-    this.#heldError = setTimeout(report, 2 * QUIET_MS - quietFor);
+  /** The guard speaks of frames that were heard: the code that made them may be gone already. */
+  #muted({ slot, name, frame }) {
+    this.#silenced.set(slot, name);
+    if (frame < this.#changedAt) this.#unsilence();
   }
 
-  #dropHeldError() {
-    clearTimeout(this.#heldError);
+  /** What the engine's guard silenced has new code: it may be heard again. */
+  #unsilence() {
+    for (const [slot, name] of this.#silenced) {
+      this.#session.call('voice.set', { voice: slot, mute: false }).then(
+        () => this.#tell({ event: 'unmuted', name }),
+        (error) => this.#tell({ event: 'problem', message: error.message }),
+      );
+    }
+    this.#silenced.clear();
+  }
+
+  /** What is refused of a file that was just written is held back; what was sent is whole. */
+  #refused(rest) {
+    const { revision } = rest;
+    const sent = this.#unanswered.get(revision)?.add;
+    this.#watch.follow(rest.files ?? []);
+    this.#answered(revision);
+    if (sent) this.#tell({ event: 'refused', ...rest });
+    else if (revision === this.#saved) this.#held.hold(rest, this.#watch.lastEventMs);
   }
 
   #answered(revision) {
     for (const known of [...this.#unanswered.keys()]) if (known <= revision) this.#unanswered.delete(known);
   }
 
-  /** A voice, or the top level, did not come back. What was tried is refused; what came after it is tried again. */
-  #hung({ name, trial }) {
-    const message = name === undefined ? 'the top level of the file does not end' : `voice ${name} does not come back`;
-    if (!trial) {
-      this.#tell({ event: 'fault', what: 'hang', voice: name, message: `${message}: it is left out until the next save` });
+  /** A successor took over. Code that was tried is refused; what came after it is tried again. */
+  #gone(loss) {
+    if (this.#stopping) {
+      this.#leave(0);
+      return;
     }
-    const [first] = this.#unanswered.values();
-    if (trial && first) {
-      this.#unanswered.delete(first.revision);
-      const line = lineNaming(first.source, name);
-      this.#tell({ event: 'refused', what: 'hang', file: first.file, line, voice: name, message, revision: first.revision });
+    const { revision, name, files } = loss;
+    const what = loss.cause === 'hang' ? 'hang' : 'end';
+    const message = describe(loss);
+    if (revision === undefined) {
+      this.#tell({ event: 'fault', what, voice: name, message: `${message}: ${consequence(loss)}` });
+    } else {
+      this.#watch.follow(files ?? []);
+      const { source, file } = this.#unanswered.get(revision) ?? {};
+      this.#answered(revision);
+      this.#tell({ event: 'refused', what, file, line: lineNaming(source, name), voice: name, message, revision });
     }
     for (const waiting of this.#unanswered.values()) this.#thread.send(waiting);
   }
@@ -172,17 +203,29 @@ export class Host {
   async #open({ request, names }) {
     const rings = [];
     let error;
-    const opened = names.map(async (name) => {
-      await this.#closing.get(name);
-      return this.#session.openRing(this.#voiceParams(name));
-    });
-    for (const result of await Promise.allSettled(opened)) {
+    for (const result of await Promise.allSettled(names.map((name) => this.#opened(name)))) {
       if (result.status === 'fulfilled') rings.push(result.value);
       else error = result.reason.message;
     }
-    for (const ring of rings) this.#thread.addRing(ring);
     if (rings.length > 0) this.#leadIs(rings[0].target_lead_frames);
     this.#thread.send({ op: 'rings', request, rings, error });
+  }
+
+  /** The ring of a voice: a successor may ask for one that the evaluator before it has asked for. */
+  #opened(name) {
+    if (!this.#rings.has(name)) {
+      const opened = this.#openVoice(name);
+      this.#rings.set(name, opened);
+      opened.catch(() => this.#rings.delete(name));
+    }
+    return this.#rings.get(name);
+  }
+
+  async #openVoice(name) {
+    await this.#closing.get(name);
+    const ring = await this.#session.openRing(this.#voiceParams(name));
+    this.#thread.addRing(ring);
+    return ring;
   }
 
   #voiceParams(name) {
@@ -193,6 +236,8 @@ export class Host {
 
   #close({ name, slot }) {
     this.#thread.dropRing(slot);
+    this.#rings.delete(name);
+    this.#silenced.delete(slot);
     const closed = this.#session.call('voice.close', { slot, mode: 'fade' }).catch((error) => {
       this.#tell({ event: 'problem', message: error.message });
     });
@@ -211,8 +256,12 @@ export class Host {
   #follow(session) {
     session.on('doorbell', () => this.#thread.send({ op: 'doorbell' }));
     session.on('notification', (method, params) => {
-      if (method === 'target_lead') this.#leadIs(params.frames);
-      else this.#tell({ event: method, ...params });
+      if (method === 'target_lead') {
+        this.#leadIs(params.frames);
+        return;
+      }
+      this.#tell({ event: method, ...params });
+      if (method === 'muted' && FORGIVEN.has(params.reason)) this.#muted(params);
     });
     session.on('close', (error) => {
       if (this.#stopping) return;
@@ -232,9 +281,20 @@ export class Host {
   }
 }
 
+function describe({ cause, error, name, topLevel }) {
+  const who = name !== undefined ? `voice ${name}` : topLevel ? 'the top level of the file' : 'the evaluator';
+  if (cause !== 'hang') return error ? `${who} ended its thread: ${error.message}` : `${who} ended its thread`;
+  return topLevel ? `${who} does not end` : `${who} does not come back`;
+}
+
+function consequence({ name, silent }) {
+  if (silent) return 'nothing plays until the next save';
+  return name === undefined ? 'what played plays on' : 'it is left out until the next save';
+}
+
 /** The line on which a voice is declared, as far as the text shows it. */
 function lineNaming(source, name) {
-  if (name === undefined) return undefined;
+  if (source === undefined || name === undefined) return undefined;
   const quoted = ["'", '"', '`'].map((quote) => source.indexOf(quote + name + quote)).filter((at) => at >= 0);
   if (quoted.length === 0) return undefined;
   return source.slice(0, Math.min(...quoted)).split('\n').length;

@@ -21,14 +21,15 @@ function exit(code) {
 const { bun, node } = process.versions;
 const uptime = performance.now();
 tell({ event: 'started', runtime: bun ? 'bun' : 'node', version: bun ?? node, pid: process.pid, uptime_ms: uptime });
+let host;
+// Before there is a host nothing sounds.
+const stop = () => (host ? host.stop(50) : exit(0));
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, stop);
+// Ctrl-C reaches the parent, which says what it means.
+process.on('SIGINT', () => {});
 // The evaluator loads and warms up on its own thread while this one loads the rest and connects.
 const thread = new EvaluatorThread();
 const { Host } = await import('./host.js');
-const host = new Host(options, thread, tell, exit);
-process.on('SIGTERM', () => host.stop(50));
-process.on('SIGINT', () => {});
-listen(
-  (message) => host.receive(message),
-  () => host.stop(50),
-);
+host = new Host(options, thread, tell, exit);
+listen((message) => host.receive(message), stop);
 await host.begin();

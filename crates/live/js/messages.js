@@ -1,8 +1,12 @@
 // Messages between this process and the forebay binary that started it: newline JSON, out on stdout, in on stdin.
 
-/** Sends one message to the parent. */
+/** Sends one message to the parent. One that has gone misses it: its end is told by `listen`. */
 export function tell(message) {
-  process.stdout.write(`${JSON.stringify(message)}\n`);
+  try {
+    process.stdout.write(`${JSON.stringify(message)}\n`);
+  } catch (error) {
+    if (error.code !== 'EPIPE') throw error;
+  }
 }
 
 /** Calls `handle(message)` for each line on stdin and `gone()` when the parent has closed it. */
@@ -25,6 +29,7 @@ export function listen(handle, gone) {
       handle(message);
     }
   });
+  process.stdout.on('error', gone);
   process.stdin.on('end', gone);
   process.stdin.on('error', gone);
 }

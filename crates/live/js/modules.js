@@ -18,13 +18,32 @@ export function maybeModule(source) {
   return /\b(?:import|export)\b/.test(source);
 }
 
-/** Parses with the same words and places in every runtime. Throws acorn's SyntaxError (`loc`, from line 1, column 0). */
+/** Parses with the same words and places in every runtime. Throws acorn's SyntaxError (`loc`, from line 1, column 0), or
+ *  a `ModuleError` for what only a true module may hold. */
 export function parse(source) {
   const { parse: parseText } = require('./vendor/acorn.cjs');
-  return parseText(source, { ecmaVersion: 'latest', sourceType: 'module', locations: true, allowReturnOutsideFunction: true });
+  const program = parseText(source, { ecmaVersion: 'latest', sourceType: 'module', locations: true, allowReturnOutsideFunction: true });
+  refuseModuleOnly(program, true);
+  return program;
 }
 
-/** A mistake in an import or export, with its place. */
+/** A piece is the body of a function, which runs at once and has no address. */
+function refuseModuleOnly(node, atTop) {
+  if (atTop && (node.type === 'AwaitExpression' || node.await === true)) {
+    throw new ModuleError('a piece can not wait: await belongs inside an async function', node.loc.start);
+  }
+  if (node.type === 'MetaProperty' && node.meta.name === 'import') {
+    throw new ModuleError('import.meta is not available', node.loc.start);
+  }
+  const inside = atTop && !/Function/.test(node.type);
+  for (const member of Object.values(node)) {
+    for (const child of Array.isArray(member) ? member : [member]) {
+      if (typeof child?.type === 'string') refuseModuleOnly(child, inside);
+    }
+  }
+}
+
+/** A mistake in what makes a module, with its place. */
 export class ModuleError extends Error {
   constructor(message, loc) {
     super(message);

@@ -12,6 +12,13 @@ export const GUARD = Object.freeze({ voice: 0, beat: 1, trial: 2 });
 /** Values of `GUARD.voice`: nobody's code, the file's top level; voice `i` of the list is `i + 1`. */
 export const NOBODY = 0;
 export const TOP_LEVEL = -1;
+/** Values of `GUARD.trial`, which says which list that is: what plays, what a successor takes over; else it is the
+ *  revision of the code that is tried, until it is published. */
+export const PLAYING = 0;
+export const TAKE_OVER = -1;
+
+/** A voice has this many channels at most. */
+const MOST_CHANNELS = 8;
 
 /** What a voice function gets: the same object at every call. */
 export class Signal {
@@ -43,23 +50,18 @@ export class Player {
   constructor(spec, window, signal) {
     this.name = spec.name;
     this.spec = spec;
-    this.call = spec.call;
-    this.self = spec.self;
-    this.argument = spec.takesRate ? signal.sr : signal;
     this.signal = signal;
     this.window = window;
     this.head = window.head;
     this.out = new Float32Array(0);
     /** Song frame at which a departing voice falls silent for good; Infinity while it stays. */
     this.endAt = Infinity;
-    this.failed = undefined;
     /** The last frame before fades. */
-    this.left = 0;
-    this.right = 0;
-    this.badFrames = 0;
-    this.oddReturns = 0;
-    /** Loudest sample before fades. */
-    this.peak = 0;
+    this.last = new Float64Array(MOST_CHANNELS);
+    /** Kinds of faults that people were told of. */
+    this.told = new Set();
+    this.forget();
+    this.revive();
   }
 
   /** Has room for `frames` frames of `channels` channels. */
@@ -74,22 +76,30 @@ export class Player {
   forget() {
     this.badFrames = 0;
     this.oddReturns = 0;
+    /** Loudest sample before fades. */
     this.peak = 0;
   }
 
-  /** From now on the voice falls silent from its last sample; `error` says why. */
+  /** From now on the voice falls silent from its last frame; `error` says why. */
   fail(error) {
     this.failed = error;
     this.call = fall;
     this.self = undefined;
     this.argument = this;
   }
+
+  /** The voice's own code is called, whether it failed before or not. */
+  revive() {
+    this.failed = undefined;
+    this.call = this.spec.call;
+    this.self = this.spec.self;
+    this.argument = this.spec.takesRate ? this.signal.sr : this.signal;
+  }
 }
 
-function fall(player) {
-  const left = player.left * FALL;
-  const right = player.right * FALL;
-  return player.signal.out(Math.abs(left) < 1e-6 ? 0 : left, Math.abs(right) < 1e-6 ? 0 : right);
+function fall({ last }) {
+  for (let c = 0; c < last.length; c++) last[c] = Math.abs(last[c]) < 1e-6 ? 0 : last[c] * FALL;
+  return last;
 }
 
 /** Renders song frames `from .. from + frames` of all players into their `out`, beginning at frame `at` there.
@@ -157,36 +167,40 @@ export class Loop {
       left = value[0];
       right = value.length > 1 ? value[1] : left;
     }
-    if (typeof left !== 'number' || typeof right !== 'number') {
-      player.oddReturns += 1;
-      left = right = 0;
-    }
-    if (!(left <= LOUDEST && left >= -LOUDEST)) left = cut(player, left);
-    if (!(right <= LOUDEST && right >= -LOUDEST)) right = cut(player, right);
-    const loud = Math.max(Math.abs(left), Math.abs(right));
-    if (loud > player.peak) player.peak = loud;
+    left = sound(player, left);
+    right = sound(player, right);
     const head = player.head;
     if (head[HEAD.left] > 0) fade(head);
     const gain = head[HEAD.gain];
-    player.left = left;
-    player.right = right;
-    left *= gain;
-    right *= gain;
-    const out = player.out;
-    if (this.#channels === 1) {
-      out[base] = 0.5 * (left + right);
-      return;
+    const { last, out } = player;
+    last[0] = left;
+    last[1] = right;
+    out[base] = left * gain;
+    out[base + 1] = right * gain;
+    for (let c = 2; c < this.#channels; c++) {
+      last[c] = c < value?.length ? sound(player, value[c]) : 0;
+      out[base + c] = last[c] * gain;
     }
-    out[base] = left;
-    out[base + 1] = right;
-    for (let c = 2; c < this.#channels; c++) out[base + c] = c < value.length ? value[c] * gain : 0;
   }
+}
+
+/** A sample as it may be heard: what is no number is silence, what is no sound is cut; both are counted. */
+function sound(player, value) {
+  if (typeof value !== 'number') {
+    player.oddReturns += 1;
+    return 0;
+  }
+  if (!(value <= LOUDEST && value >= -LOUDEST)) return cut(player, value);
+  const loud = Math.abs(value);
+  if (loud > player.peak) player.peak = loud;
+  return value;
 }
 
 function cut(player, value) {
   player.badFrames += 1;
-  if (value > 0) return LOUDEST;
-  return value < 0 ? -LOUDEST : 0;
+  if (value !== value) return 0;
+  player.peak = LOUDEST;
+  return value > 0 ? LOUDEST : -LOUDEST;
 }
 
 function fade(head) {
@@ -200,4 +214,10 @@ export function fadeTo(head, target, frames) {
   head[HEAD.target] = target;
   head[HEAD.left] = Math.max(1, Math.round(frames));
   head[HEAD.step] = (target - head[HEAD.gain]) / head[HEAD.left];
+}
+
+/** Whether a voice is heard among `players`: not muted, and solo where any is that stays. */
+export function audible({ head }, players) {
+  if (head[HEAD.muted] === 1) return false;
+  return head[HEAD.solo] === 1 || !players.some((player) => player.endAt === Infinity && player.head[HEAD.solo] === 1);
 }

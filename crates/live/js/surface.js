@@ -11,20 +11,13 @@ const LONGEST_NAME_BYTES = 64;
 
 /** The voices that a piece of code wants, by name, in order of their first `play`. */
 export class Score {
+  /** With `previous`, code adds to that score; what it has changed is done. */
   constructor(previous) {
-    this.voices = new Map(previous && [...previous.voices].map(([name, spec]) => [name, { ...spec }]));
+    const voices = previous && [...previous.voices].map(([name, spec]) => [name, { ...spec, changeFade: undefined }]);
+    this.voices = new Map(voices);
     /** Fade in seconds of voices that this score stopped by name; `clear(fade)` sets it for all others. */
     this.stops = new Map();
     this.clearFade = undefined;
-  }
-
-  get anySolo() {
-    return [...this.voices.values()].some((spec) => spec.solo);
-  }
-
-  /** Whether the voice is heard: not muted, and solo where any voice is. */
-  audible(spec) {
-    return !spec.muted && (spec.solo || !this.anySolo);
   }
 }
 
@@ -72,18 +65,18 @@ function surface(score, { sr, makeMemory, hooks }) {
     declare({ ...settings, name: voice, shape: 'kanon', call: made.update, self: made, takesRate: true });
   };
 
-  const change = (name, fade, apply) => {
+  const set = (member, value) => (name, fade) => {
     const voice = checkName('the first argument', name);
-    const seconds = checkFade(fade);
-    if (hooks.sounding()) hooks.fade(voice, apply, seconds);
-    else apply(score.voices.get(voice), seconds);
+    const changeFade = checkFade(fade);
+    if (hooks.sounding()) hooks.set(voice, member, value, changeFade);
+    else if (score.voices.has(voice)) Object.assign(score.voices.get(voice), { [member]: value, changeFade });
   };
 
   const stop = (name, fade) => {
     const voice = checkName('stop', name);
     const seconds = checkFade(fade);
     if (hooks.sounding()) {
-      hooks.fade(voice, (spec) => spec && (spec.muted = true), seconds);
+      hooks.set(voice, 'muted', true, seconds);
       return;
     }
     score.voices.delete(voice);
@@ -95,13 +88,6 @@ function surface(score, { sr, makeMemory, hooks }) {
     score.voices.clear();
     score.clearFade = checkFade(fade);
   };
-
-  const set = (member, value) => (name, fade) =>
-    change(name, fade, (spec, seconds) => {
-      if (!spec) return;
-      spec[member] = value;
-      spec.changeFade = seconds;
-    });
 
   return {
     play,

@@ -1,16 +1,22 @@
-// The evaluator's thread as the host sees it: started, watched, and replaced when user code hangs in it.
+// The evaluator's thread as the host sees it: started, watched, and replaced when user code hangs in it or ends it.
 
 import { Worker } from 'node:worker_threads';
-import { GUARD, NOBODY, TOP_LEVEL } from './render.js';
+import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './render.js';
 import { makeShared } from './state.js';
 
 /** The watchdog counts its own turns, not wall time: a process that was stopped as a whole has not hung. */
 const WATCH_TURN_MS = 20;
 const LEAST_PATIENCE_MS = 100;
 const MOST_PATIENCE_MS = 1000;
+/** A render may take its time: only what will never come back is given up. */
+const RENDER_PATIENCE_MS = 30000;
+/** Ends of the thread between two edits for which nobody is to blame: the first is taken as an accident, after the second
+ *  nothing is played any more, after the third there is nothing left to try. */
+const MOST_ACCIDENTS = 2;
 
-/** Tells through `handlers`: `message(message)` for what the evaluator says, `hung({ name, trial })` before a hung
- *  evaluator is replaced, `broken(error)` when the thread itself fails. */
+/** Tells through `handlers`: `message(message)` for what the evaluator says; `gone(loss)` when a successor takes over,
+ *  where `loss` is `{ cause, error, revision, files, topLevel, name, silent }`: `cause` is `hang` or `end`, `revision` that
+ *  of the code that was tried, if it was that, `silent` whether nothing plays; `broken(error)` when no successor helps. */
 export class EvaluatorThread {
   handlers;
   #shared = makeShared();
@@ -18,15 +24,18 @@ export class EvaluatorThread {
   #worker;
   #spare;
   #setup;
-  #players = { names: [], windows: [], sources: [] };
-  #trial = [];
+  #players = { names: [], failed: [], windows: [], sources: [] };
+  /** The code that is tried, until it is answered. */
+  #trial = { names: [] };
   #guilty = [];
+  #accidents = 0;
   /** Messages that wait, while there is no evaluator that has begun. */
   #held;
   #patience;
   #still = 0;
   #beat = 0;
-  #timer;
+  /** Why the thread did not even live to begin. */
+  #stillborn;
 
   /** Starts loading at once; `handlers` is to be set before `begin`. */
   constructor() {
@@ -36,11 +45,16 @@ export class EvaluatorThread {
 
   /** Hands the session over to the evaluator, which has been loading meanwhile. */
   begin(setup) {
-    this.#setup = { ...setup, rings: [], windows: [], sources: [], guilty: [] };
-    const patienceMs = Math.min(Math.max((setup.leadFrames / setup.rateHz) * 500, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
+    if (this.#stillborn) {
+      this.handlers.broken(this.#stillborn);
+      return;
+    }
+    this.#setup = { ...setup, rings: [], windows: [] };
+    const half = (setup.leadFrames / setup.rateHz) * 500;
+    const patienceMs = setup.render ? RENDER_PATIENCE_MS : Math.min(Math.max(half, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
     this.#patience = Math.ceil(patienceMs / WATCH_TURN_MS);
     this.#post({ op: 'begin', setup: this.#setup, shared: this.#shared });
-    this.#timer = setInterval(() => this.#watch(), WATCH_TURN_MS);
+    setInterval(() => this.#watch(), WATCH_TURN_MS);
   }
 
   /** Messages for an evaluator that is being replaced wait for its successor; sources that were not answered are sent
@@ -68,6 +82,7 @@ export class EvaluatorThread {
   /** New code plays: voices that hung have another chance. */
   forgive() {
     this.#guilty = [];
+    this.#accidents = 0;
   }
 
   /** Keeps a second thread loaded, so that a replacement starts in milliseconds. */
@@ -75,20 +90,25 @@ export class EvaluatorThread {
     this.#spare ??= this.#spawn();
   }
 
-  async end() {
-    clearInterval(this.#timer);
-    await Promise.all([this.#worker.terminate(), this.#spare?.terminate()]);
-  }
-
   #spawn() {
     const worker = new Worker(new URL('./worker.js', import.meta.url));
+    let failure;
     worker.on('message', (message) => {
       if (worker === this.#worker) this.#receive(message);
     });
     worker.on('error', (error) => {
-      if (worker === this.#worker) this.handlers.broken(error);
+      failure = error;
+      this.#ended(worker, failure);
     });
+    worker.on('exit', () => this.#ended(worker, failure));
     return worker;
+  }
+
+  #ended(worker, error) {
+    if (worker === this.#spare) this.#spare = undefined;
+    if (worker !== this.#worker) return;
+    if (this.#setup) this.#replace('end', error);
+    else this.#stillborn = error ?? new Error('its thread ended');
   }
 
   #post(message) {
@@ -96,9 +116,21 @@ export class EvaluatorThread {
   }
 
   #receive(message) {
-    if (message.kind === 'trial') this.#trial = message.names;
-    else if (message.kind === 'players') this.#players = message;
-    else this.handlers.message(message);
+    switch (message.kind) {
+      case 'trial':
+        this.#trial = message;
+        return;
+      case 'players':
+        this.#players = message;
+        return;
+      case 'broken':
+        this.#replace('end', new Error(message.message));
+        return;
+      case 'edited':
+      case 'refused':
+        this.#trial = { names: [] };
+    }
+    this.handlers.message(message);
   }
 
   #watch() {
@@ -106,32 +138,54 @@ export class EvaluatorThread {
     const idle = this.#guard[GUARD.voice] === NOBODY;
     this.#still = idle || beat !== this.#beat ? 0 : this.#still + 1;
     this.#beat = beat;
-    if (this.#still >= this.#patience) this.#replace();
+    if (this.#still >= this.#patience && this.#worker) this.#replace('hang');
   }
 
-  /** User code does not come back: the thread is terminated and a successor goes on from the last snapshot. */
-  #replace() {
-    const index = this.#guard[GUARD.voice];
-    const trial = this.#guard[GUARD.trial] === 1;
-    const names = trial ? this.#trial : this.#players.names;
-    const name = index === TOP_LEVEL ? undefined : names[index - 1];
-    const hung = this.#worker;
-    this.#worker = this.#spare ?? this.#spawn();
-    this.#spare = undefined;
+  /** Whose code ran when the thread did not come back: `{ revision, files, topLevel, name }`. */
+  #culprit() {
+    const voice = this.#guard[GUARD.voice];
+    const running = this.#guard[GUARD.trial];
+    const names = running === PLAYING ? this.#players.names : this.#trial.names;
+    const who = { topLevel: voice === TOP_LEVEL, name: voice > 0 ? names[voice - 1] : undefined };
+    // With nobody's code running, what was tried and is not answered has left something behind: a promise, a microtask.
+    const tried = running !== PLAYING ? running : voice === NOBODY ? this.#trial.revision : undefined;
+    return tried > 0 ? { ...who, revision: tried, files: this.#trial.files } : who;
+  }
+
+  /** User code does not come back, or has ended the thread: a successor goes on from the last snapshot. */
+  #replace(cause, error) {
+    const loss = { ...this.#culprit(), cause, error };
+    const lost = this.#worker;
+    this.#worker = undefined;
+    const hopeless = loss.topLevel && this.#guard[GUARD.trial] === TAKE_OVER;
     this.#still = 0;
     this.#held = [];
-    hung.terminate().then(() => {
-      this.#guard[GUARD.voice] = NOBODY;
-      this.#guard[GUARD.trial] = 0;
-      const { windows, sources } = this.#players;
-      if (!trial && name !== undefined) this.#guilty.push(name);
-      this.#setup = { ...this.#setup, windows, sources, guilty: this.#guilty };
-      this.#post({ op: 'begin', setup: this.#setup, shared: this.#shared });
-      const held = this.#held;
-      this.#held = undefined;
-      this.handlers.hung({ name, trial });
-      for (const message of held) this.#post(message);
-      this.prepareSpare();
-    });
+    if (loss.revision === undefined && loss.name !== undefined) this.#guilty.push(loss.name);
+    else if (loss.revision === undefined) this.#accidents += 1;
+    if (this.#accidents > MOST_ACCIDENTS) {
+      this.handlers.broken(error ?? new Error('it does not come back'));
+      return;
+    }
+    loss.silent = hopeless || this.#accidents === MOST_ACCIDENTS;
+    if (loss.silent) this.#players = { ...this.#players, sources: [] };
+    lost.terminate().then(() => this.#succeed(loss));
+  }
+
+  #succeed(loss) {
+    this.#worker = this.#spare ?? this.#spawn();
+    this.#spare = undefined;
+    this.#guard[GUARD.voice] = NOBODY;
+    this.#guard[GUARD.trial] = PLAYING;
+    const { windows, sources, failed } = this.#players;
+    // What threw before would throw again.
+    const without = [...this.#guilty, ...failed];
+    this.#setup = { ...this.#setup, windows, sources, without, successor: true };
+    this.#post({ op: 'begin', setup: this.#setup, shared: this.#shared });
+    const held = this.#held;
+    this.#held = undefined;
+    this.#trial = { names: [] };
+    this.handlers.gone(loss);
+    for (const message of held) this.#post(message);
+    this.prepareSpare();
   }
 }

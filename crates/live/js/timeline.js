@@ -6,17 +6,21 @@
 
 import { ENGINE, extend } from '../../../sdk/js/layout.js';
 import { Commit } from '../../../sdk/js/ring.js';
+import { Arena } from './arena.js';
 import { Loop } from './render.js';
-import { Arena, Snapshots } from './state.js';
+import { Snapshots } from './snapshots.js';
 
 const CLOCK = { head: 0, origin: 1, known: 2 };
+/** What is noted of each ring, and what may have become of it. */
+const RING = { offset: 0, position: 1, phase: 2, words: 4 };
+const PHASE = { fresh: 0, started: 1, ended: 2 };
+/** Snapshots reach this much further back than the target lead: a cover may go beyond it. */
+const REACH_S = 0.5;
 
 export class Timeline {
   #clock;
   #ringWords;
   #engineFrame;
-  #sinceSnapshot = 0;
-  #snapshotEvery = 1;
 
   /** `setup` is what the host knows of the session; `shared` its shared memory, see `makeShared`. */
   constructor(control, setup, shared) {
@@ -33,7 +37,11 @@ export class Timeline {
     this.chunk = setup.leadFrames >= 4096 ? 256 : 64;
     this.#clock = new Float64Array(shared.clock);
     this.#ringWords = new Int32Array(shared.rings);
-    this.#engineFrame = control.engineFrame;
+    // A successor may begin after the engine's counter has wrapped.
+    const near = this.origin === undefined ? control.engineFrame : this.head + this.origin;
+    this.#engineFrame = extend(control.engineFrame, near);
+    /** What is rendered now was, or will be, rendered another time: its words to people count then. */
+    this.rehearsing = false;
     this.slots = 0;
     /** Time spent rendering and frames rendered, for the load. */
     this.busyMs = 0;
@@ -78,23 +86,31 @@ export class Timeline {
   }
 
   addRing(name, ring) {
-    const [offset, started] = this.#ringWords.subarray(ring.slot * 2, ring.slot * 2 + 2);
-    ring.offset = started ? offset : undefined;
+    const words = this.#wordsOf(ring);
+    if (words[RING.phase] === PHASE.started) ring.offset = words[RING.offset];
+    // What a flush has ended is followed by a start behind it.
+    if (words[RING.phase] === PHASE.ended) ring.position = words[RING.position] >>> 0;
     this.rings.set(name, ring);
     this.slots = Math.max(this.slots, ring.slot + 1);
   }
 
   /** Notes where a ring's newest future lies, for a successor. */
   noteRing(ring) {
-    this.#ringWords[ring.slot * 2] = ring.offset ?? 0;
-    this.#ringWords[ring.slot * 2 + 1] = ring.needsStart ? 0 : 1;
+    const words = this.#wordsOf(ring);
+    words[RING.offset] = ring.offset ?? 0;
+    words[RING.position] = ring.position;
+    words[RING.phase] = ring.needsStart ? PHASE.ended : PHASE.started;
   }
 
   dropRing(name) {
     const ring = this.rings.get(name);
-    this.#ringWords[ring.slot * 2 + 1] = 0;
+    this.#wordsOf(ring)[RING.phase] = PHASE.fresh;
     this.rings.delete(name);
     ring.close();
+  }
+
+  #wordsOf({ slot }) {
+    return this.#ringWords.subarray(slot * RING.words, (slot + 1) * RING.words);
   }
 
   /** Frames that every playing ring has room for, as of the last refresh. */
@@ -106,19 +122,31 @@ export class Timeline {
     return least;
   }
 
-  /** Forgets all snapshots and begins anew at song frame `frame` with the state as it is. */
+  /** A new future begins at song frame `frame` with the state as it is. */
   beginSnapshots(frame) {
-    const fit = this.snapshots.reset(this.arena.used);
-    const wanted = (this.setup.leadFrames + this.setup.rateHz / 2) / this.chunk;
-    this.#snapshotEvery = Math.ceil(wanted / (fit - 1));
-    this.#sinceSnapshot = 0;
+    const { leadFrames, rateHz } = this.setup;
+    this.snapshots.begin(this.arena.used, leadFrames + REACH_S * rateHz, this.chunk);
     this.snapshot(frame);
   }
 
   /** Takes a snapshot when one is due; `frame` is the song frame of the present state. */
   snapshot(frame) {
-    if (this.#sinceSnapshot === 0) this.snapshots.take(frame, this.arena);
-    this.#sinceSnapshot = (this.#sinceSnapshot + 1) % this.#snapshotEvery;
+    if (this.snapshots.due(frame)) this.snapshots.take(frame, this.arena);
+  }
+
+  /** The state as it was at song frame `frame`: from the newest snapshot before it, what `players` rendered is rendered
+   *  again. Returns whether there was one. */
+  rewind(players, frame, onFailure) {
+    let at = this.snapshots.restore(frame, this.arena);
+    if (at === undefined) return false;
+    this.rehearsing = true;
+    while (at < frame) {
+      const frames = Math.min(this.chunk, frame - at);
+      this.render(players, at, frames, 0, onFailure);
+      at += frames;
+    }
+    this.rehearsing = false;
+    return true;
   }
 
   /** Renders `frames` frames from song frame `from` into the players' `out` at frame `at`. */

@@ -2,7 +2,7 @@
 // the state. That warms the very closures that will play, and shows what throws, is not finite, blasts or is too slow.
 
 import { SourceError, compile, lineOf, locate, placeIn } from './compile.js';
-import { GUARD, NOBODY, Player, Signal, TOP_LEVEL } from './render.js';
+import { GUARD, NOBODY, PLAYING, Player, Signal, TAKE_OVER, TOP_LEVEL } from './render.js';
 import { HEAD, random, seed } from './state.js';
 import { NAMES, Score, values } from './surface.js';
 
@@ -14,89 +14,153 @@ const ROUND = 128;
 const LEAST_WARM_MS = 2.5;
 const MOST_WARM_MS = 8;
 const MOST_ROUNDS = 64;
-/** Code that seems too slow gets this long to become warm. */
+/** A render knows no time: so many rounds, on every machine. */
+const RENDER_ROUNDS = 16;
+/** Code that seems too slow gets this long to become warm, and so many rounds, since the machine may have been busy with
+ *  something else in one or two of them; but never longer than the last. */
 const SLOW_PATIENCE_MS = 60;
+const SLOW_ROUNDS = 5;
+const MOST_SLOW_MS = 250;
 /** Slower than this many times real time is refused. */
 const SLOWEST = 1.1;
 
-/** Runs `source` and its voices in the shadow of what plays. Returns what `change.js` needs to make it audible;
- *  throws a `SourceError` when the code is refused, with everything as before. */
+/** Runs `source` and its voices in the shadow of what plays. Is what `change.js` needs to make it audible. */
 export class Trial {
   #timeline;
+  #tell;
+  #judged;
   #before = new Map();
   #planned = new Map();
+  #patches = [];
+  /** The players that this code makes; the others play already. */
+  #fresh = [];
 
-  constructor(timeline, { source, file }) {
+  /** `revision` is what the host calls this code; code that is not `judged` has played before. `read(path)` gives the
+   *  text of an imported file. `announce({ revision, names, files })` tells the host whose code is about to run. */
+  constructor(timeline, { source, file, revision = TAKE_OVER, judged = true, read, announce }) {
     this.#timeline = timeline;
+    this.#judged = judged;
+    this.#tell = announce;
     this.source = source;
     this.file = file;
-    this.patches = [];
+    this.revision = revision;
+    this.players = [];
     this.unrewindable = [];
+    const began = performance.now();
+    this.main = compile(source, file, NAMES, read);
+    /** Every file and its text. */
+    this.sources = this.main.sources;
+    this.compileMs = performance.now() - began;
   }
 
   /** `current` is `{ score, players }` of what plays; with `add` the code adds to it instead of replacing it. `hooks`
-   *  serves calls from inside a voice. `announce(names)` tells the host whose code is about to run; voices in `without` stay out. */
-  run({ current, add, hooks, announce, judged = true, without = [] }) {
-    const { arena, guard, snapshots, origin, now } = this.#timeline;
+   *  serves calls from inside a voice; voices in `without` stay out. Throws a `SourceError` when the code is refused,
+   *  with everything as before. */
+  run({ current, add, hooks, without = [] }) {
+    const { arena, guard, snapshots, origin, now, setup, rehearsing } = this.#timeline;
     const began = performance.now();
-    const main = compile(this.source, this.file, NAMES);
-    this.sources = main.sources;
-    this.compileMs = performance.now() - began;
     const head = arena.all.slice(0, arena.used);
-    guard[GUARD.trial] = 1;
+    const existing = add ? current : { players: [] };
+    const prepare = () => {
+      this.announce([]);
+      this.#evaluate(existing, hooks);
+      this.#build(existing.players, without);
+      this.announce(this.players);
+    };
     if (origin !== undefined) snapshots.restore(now - origin, arena);
     try {
-      this.#evaluate(main, add ? current.score : undefined, hooks);
-      this.#build(add ? current.players : []);
-      this.players = this.players.filter((player) => !without.includes(player.name));
-      announce(this.players.map((player) => player.name));
-      this.#shadow(judged);
+      prepare();
+      this.#timeline.rehearsing = true;
+      this.#shadow();
+      // The time of a render is its own: its closures begin where the file leaves them.
+      if (setup.render) prepare();
     } catch (error) {
-      this.#abandon();
-      const located = locate(error, { sources: this.sources, file: this.file });
-      located.files = [...this.sources.keys()];
-      throw located;
+      this.abandon();
+      throw this.#located(error);
     } finally {
+      this.#timeline.rehearsing = rehearsing;
       guard[GUARD.voice] = NOBODY;
-      guard[GUARD.trial] = 0;
+      guard[GUARD.trial] = PLAYING;
       arena.all.set(head);
     }
-    this.warmMs = performance.now() - began - this.compileMs;
+    this.warmMs = performance.now() - began;
     return this;
   }
 
-  /** The windows of the new voices become theirs, with the state as it is now: called at the change. */
+  /** From here on it is this code that runs: `players` by their places in the guard's word. */
+  announce(players) {
+    this.#timeline.guard[GUARD.trial] = this.revision;
+    this.#tell({ revision: this.revision, names: players.map((player) => player.name), files: [...this.sources.keys()] });
+  }
+
+  /** The windows of the new voices are filled from the state as it is now. */
+  prepare() {
+    for (const player of this.players) this.#timeline.arena.prepare(player.window);
+    for (const { state, slots } of this.#patches) for (const [slot, value] of slots) state[slot] = value;
+  }
+
+  /** The windows and declarations of the new voices become theirs: the code plays. */
   adopt() {
-    const { arena } = this.#timeline;
     for (const player of this.players) {
-      arena.prepare(player.window);
-      arena.adopt(player.window);
+      this.#timeline.arena.adopt(player.window);
+      player.spec = this.score.voices.get(player.name);
     }
-    for (const { state, slots } of this.patches) for (const [slot, value] of slots) state[slot] = value;
   }
 
   /** Gives back what the trial took: the code will not play. */
   abandon() {
-    this.#abandon();
+    const { arena } = this.#timeline;
+    for (const window of this.#planned.values()) {
+      if (window !== arena.window(window.name)) arena.release(window);
+    }
+    this.#planned.clear();
   }
 
-  #evaluate(main, previous, hooks) {
+  /** A voice of this code has thrown before it could be heard. */
+  failed(player, error) {
+    throw this.#located(error, player.name);
+  }
+
+  /** Refuses code whose voices gave what can't be heard. */
+  judge(players) {
+    if (!this.#judged) return;
+    for (const player of players) {
+      const blast = player.peak > BLAST;
+      if (player.oddReturns > 0) this.#refuse(player, 'return', 'returns neither a number nor [left, right]');
+      else if (blast) this.#refuse(player, 'blast', `blasts: its peak is above ${BLAST}`);
+      else if (player.badFrames > 0) this.#refuse(player, 'nan', 'gives NaN');
+    }
+  }
+
+  #located(error, voice) {
+    const located = locate(error, { sources: this.sources, file: this.file, voice });
+    located.files = [...this.sources.keys()];
+    return located;
+  }
+
+  #evaluate({ score, players }, hooks) {
     const { guard, setup } = this.#timeline;
-    this.score = new Score(previous);
+    this.score = new Score(score);
+    // What code inside a voice has muted stays so.
+    for (const { name, head } of players) {
+      Object.assign(this.score.voices.get(name), { muted: head[HEAD.muted] === 1, solo: head[HEAD.solo] === 1 });
+    }
+    this.#before.clear();
     const makeMemory = (name, slots) => {
       const window = this.#window(name, 'kanon', slots);
       this.#before.set(name, window.state.slice());
       return window.state;
     };
-    guard[GUARD.voice] = TOP_LEVEL;
     hooks.reseed(seed(this.file));
-    main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks }));
+    guard[GUARD.voice] = TOP_LEVEL;
+    this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks }));
     guard[GUARD.voice] = NOBODY;
+    this.#patches = [];
     for (const [name, before] of this.#before) {
       const { state } = this.#planned.get(name);
       const slots = [];
       for (let i = 0; i < state.length; i++) if (!Object.is(state[i], before[i])) slots.push([i, state[i]]);
-      if (slots.length > 0) this.patches.push({ state, slots });
+      if (slots.length > 0) this.#patches.push({ state, slots });
     }
   }
 
@@ -104,32 +168,62 @@ export class Trial {
   #window(name, shape, slots) {
     const { arena } = this.#timeline;
     const earlier = this.#planned.get(name);
-    if (earlier?.shape === shape && earlier.slots === slots) return earlier;
-    if (earlier && earlier !== arena.window(name)) arena.release(earlier);
-    const window = arena.plan(name, shape, slots);
+    const fits = earlier?.shape === shape && earlier.slots === slots;
+    if (earlier && !fits && earlier !== arena.window(name)) arena.release(earlier);
+    const window = fits ? earlier : arena.plan(name, shape, slots);
     arena.prepare(window);
     this.#planned.set(name, window);
     return window;
   }
 
   /** One player per voice of the score; what `existing` plays unchanged keeps its player. */
-  #build(existing) {
-    const { setup } = this.#timeline;
-    this.players = [...this.score.voices.values()].map((spec, index) => {
+  #build(existing, without) {
+    const wanted = [...this.score.voices.values()].filter((spec) => !without.includes(spec.name));
+    this.players = wanted.map((spec, index) => {
       const kept = existing.find((player) => player.name === spec.name && player.spec.call === spec.call);
-      if (kept) return kept;
-      const window = this.#window(spec.name, spec.shape, spec.slots);
-      const signal = new Signal(spec.name, index, setup.rateHz, window.state, () => random(window.head));
-      return new Player(spec, window, signal);
+      return kept ?? this.#player(spec, index);
     });
+    this.#fresh = this.players.filter((player) => !existing.includes(player));
   }
 
-  #shadow(judged) {
-    const { arena, setup, head } = this.#timeline;
-    for (const { head: slots } of this.players) {
-      slots[HEAD.gain] = slots[HEAD.target] = 1;
-      slots[HEAD.left] = 0;
+  #windowFor(spec) {
+    try {
+      return this.#window(spec.name, spec.shape, spec.slots);
+    } catch (error) {
+      return this.#refuse({ name: spec.name, spec }, 'state', `finds no memory: ${error.message}`);
     }
+  }
+
+  #player(spec, index) {
+    // A factory has filled its window already.
+    const filled = spec.shape === 'kanon' ? this.#planned.get(spec.name) : undefined;
+    const window = filled ?? this.#windowFor(spec);
+    const signal = new Signal(spec.name, index, this.#timeline.setup.rateHz, window.state, () => random(window.head));
+    return new Player(spec, window, signal);
+  }
+
+  /** Renders on the state at hand, from the head on. Who plays already is not judged, and forgets what befell it here. */
+  #shadow() {
+    const alive = this.players.filter((player) => !player.failed);
+    for (const player of this.players) {
+      player.forget();
+      player.head[HEAD.gain] = player.head[HEAD.target] = 1;
+      player.head[HEAD.left] = 0;
+    }
+    try {
+      this.costMsPerFrame = this.#warm() / ROUND;
+      this.judge(this.#fresh);
+      if (this.#judged && !this.#timeline.setup.render) this.#judgeSpeed();
+    } finally {
+      for (const player of alive) if (player.failed) player.revive();
+      for (const player of this.players) player.forget();
+    }
+  }
+
+  /** Renders rounds until the closures are warm, the first of them twice: whose two results differ can't be rewound.
+   *  Returns what the fastest took in ms. */
+  #warm() {
+    const { arena, setup, head } = this.#timeline;
     const start = arena.all.slice(0, arena.used);
     const began = performance.now();
     this.#round(head);
@@ -137,19 +231,20 @@ export class Trial {
     arena.all.set(start);
     let cost = this.#round(head);
     this.unrewindable = this.players.filter((player, i) => first[i].some((x, k) => !Object.is(x, player.out[k])));
-    for (let n = 1, best = cost; ; n++) {
-      const elapsed = performance.now() - began;
-      const settled = elapsed > LEAST_WARM_MS && cost <= 1.2 * best;
-      if (settled || elapsed > MOST_WARM_MS || n >= MOST_ROUNDS) {
-        if (this.#speed(best) >= SLOWEST || elapsed > SLOW_PATIENCE_MS) break;
-      }
-      cost = this.#round(head + n * ROUND);
+    let best = cost;
+    for (let n = 2; !this.#isWarm(n, { cost, best, elapsed: performance.now() - began }); n++) {
+      cost = this.#round(head + (n - 1) * ROUND);
       best = Math.min(best, cost);
-      this.costMsPerFrame = best / ROUND;
     }
-    this.costMsPerFrame ??= cost / ROUND;
-    if (judged) this.#judge();
-    for (const player of this.players) player.forget();
+    return best;
+  }
+
+  #isWarm(rounds, { cost, best, elapsed }) {
+    if (this.#timeline.setup.render) return rounds >= RENDER_ROUNDS;
+    const settled = elapsed > LEAST_WARM_MS && cost <= 1.2 * best;
+    if (!settled && elapsed <= MOST_WARM_MS && rounds < MOST_ROUNDS) return false;
+    if (this.#speed(best) >= SLOWEST || elapsed > MOST_SLOW_MS) return true;
+    return elapsed > SLOW_PATIENCE_MS && rounds >= SLOW_ROUNDS;
   }
 
   #speed(roundMs) {
@@ -162,37 +257,22 @@ export class Trial {
     for (const player of this.players) player.reserve(ROUND, setup.channels);
     const began = performance.now();
     loop.run(this.players, from, ROUND, 0, (player, error) => {
-      throw locate(error, { sources: this.sources, file: this.file, voice: player.name });
+      if (this.#judged && this.#fresh.includes(player)) this.failed(player, error);
     });
     return performance.now() - began;
   }
 
-  #judge() {
-    for (const player of this.players) {
-      if (player.oddReturns > 0) {
-        this.#refuse(player, 'return', 'returns neither a number nor [left, right]');
-      } else if (player.badFrames > 0 || player.peak > BLAST) {
-        const blast = player.peak > BLAST;
-        this.#refuse(player, blast ? 'blast' : 'nan', blast ? `blasts: its peak is above ${BLAST}` : 'gives NaN');
-      }
-    }
+  #judgeSpeed() {
     const speed = this.#speed(this.costMsPerFrame * ROUND);
-    if (this.players.length > 0 && speed < SLOWEST) {
-      const slowest = this.#slowest();
-      this.#refuse(slowest, 'slow', `is too slow: all voices together render at ${speed.toFixed(2)} x real time`);
-    }
+    if (this.players.length === 0 || speed >= SLOWEST) return;
+    this.#refuse(this.#slowest(), 'slow', `is too slow: all voices together render at ${speed.toFixed(2)} x real time`);
   }
 
-  #refuse(player, kind, what) {
-    const place = placeIn(player.spec.site?.stack, this.sources);
+  #refuse({ name, spec }, kind, what) {
+    const place = placeIn(spec.site?.stack, this.sources);
     const sourceLine = lineOf(this.sources.get(place.file), place.line);
-    throw new SourceError(`voice ${player.name} ${what}`, {
-      kind,
-      file: this.file,
-      ...place,
-      sourceLine,
-      voice: player.name,
-    });
+    const refusal = { kind, file: this.file, ...place, sourceLine, voice: name };
+    throw this.#located(new SourceError(`voice ${name} ${what}`, refusal));
   }
 
   #slowest() {
@@ -203,12 +283,23 @@ export class Trial {
     });
     return this.players[costs.indexOf(Math.max(...costs))];
   }
+}
 
-  #abandon() {
-    const { arena } = this.#timeline;
-    for (const window of this.#planned.values()) {
-      if (window !== arena.window(window.name)) arena.release(window);
-    }
-    this.#planned.clear();
+/** Nothing, as a trial: what plays fades out over `fadeS`. */
+export class Silence {
+  players = [];
+  score = new Score();
+  costMsPerFrame = 0;
+
+  constructor(fadeS) {
+    this.score.clearFade = fadeS;
   }
+
+  announce() {}
+
+  prepare() {}
+
+  judge() {}
+
+  adopt() {}
 }

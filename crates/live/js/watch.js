@@ -10,6 +10,8 @@ import path from 'node:path';
 export const QUIET_MS = 30;
 /** When to look again after an event, in ms. */
 const LOOKS_MS = [1, 3, 7, 15, QUIET_MS];
+/** A chain of links that is longer is a circle. */
+const MOST_LINKS = 10;
 
 /** Calls `changed({ source, seenMs })`, with the text of `file`, whenever that or a file it imports is new. */
 export class Watch {
@@ -18,6 +20,8 @@ export class Watch {
   #problem;
   /** What each watched file held when it was last looked at; undefined: it is gone. */
   #contents = new Map();
+  /** All that leads to them, and themselves. */
+  #paths = new Set();
   #folders = new Map();
   #timer;
   /** When the last event came. */
@@ -50,12 +54,17 @@ export class Watch {
 
   #add(file, content) {
     this.#contents.set(file, content);
+    for (const step of wayTo(file)) this.#watchFor(step);
+  }
+
+  #watchFor(file) {
+    this.#paths.add(file);
     const folder = path.dirname(file);
     if (this.#folders.has(folder)) return;
     let watcher;
     try {
       watcher = fs.watch(folder, (_, name) => {
-        if (name === null || this.#contents.has(path.join(folder, name))) this.#event();
+        if (name === null || this.#paths.has(path.join(folder, name))) this.#event();
       });
     } catch (error) {
       this.#problem(`cannot watch ${folder}: ${error.message}`);
@@ -69,6 +78,8 @@ export class Watch {
     this.lastEventMs = performance.now();
     this.#look(true);
     this.#lookAgain(0);
+    // A link may lead somewhere else now.
+    for (const file of this.#contents.keys()) for (const step of wayTo(file)) this.#watchFor(step);
   }
 
   #lookAgain(turn) {
@@ -95,6 +106,17 @@ export class Watch {
     const source = this.#contents.get(this.#file);
     if (news && source !== undefined) this.#changed({ source, seenMs });
   }
+}
+
+/** The file, and where it leads to if it is a link, step by step. */
+function wayTo(file) {
+  const steps = [file];
+  try {
+    while (steps.length < MOST_LINKS) steps.push(path.resolve(path.dirname(steps.at(-1)), fs.readlinkSync(steps.at(-1))));
+  } catch {
+    // No link, or nothing at all: the way ends here.
+  }
+  return steps;
 }
 
 function read(file) {

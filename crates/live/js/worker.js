@@ -22,10 +22,29 @@ const say = (message) => parentPort.postMessage(message);
 const start = (setup, shared) => new Thread(setup, shared);
 let thread;
 
-parentPort.on('message', (message) => {
-  if (message.op === 'begin') thread = start(message.setup, message.shared);
-  thread.receive(message);
-});
+/** A mistake of ours: the host puts another evaluator in the place of this one. */
+const broken = (error) => say({ kind: 'broken', message: String(error?.stack ?? error) });
+/** What nobody catches is user code that throws when nobody called it. It is told, and nothing ends. */
+const late = (error) => thread?.late(error);
+process.on('uncaughtException', late);
+process.on('unhandledRejection', late);
+
+/** `work`, whose mistakes are ours. */
+const own = (work) => async (...args) => {
+  try {
+    await work(...args);
+  } catch (error) {
+    broken(error);
+  }
+};
+
+parentPort.on(
+  'message',
+  own((message) => {
+    if (message.op === 'begin') thread = start(message.setup, message.shared);
+    return thread.receive(message);
+  }),
+);
 
 class Thread {
   #control;
@@ -40,8 +59,10 @@ class Thread {
   #splices = 0;
   #worstStallMs = 0;
   #told = new WeakMap();
+  #stopping = false;
   #stopAt;
   #lastStatus = 0;
+  #turn = own(() => this.#takeTurn());
 
   constructor(setup, shared) {
     this.#setup = setup;
@@ -50,19 +71,20 @@ class Thread {
     Math.random = this.#evaluator.hooks.random;
   }
 
+  /** Resolves when the message is dealt with. */
   receive(message) {
     switch (message.op) {
       case 'begin':
         for (const ring of this.#setup.rings) this.#attach(ring);
-        if (this.#setup.sources.length > 0) this.#evaluator.resume(this.#setup.sources, this.#setup.guilty);
+        if (this.#setup.successor) this.#evaluator.resume(this.#setup.sources, this.#setup.without);
         say({ kind: 'ready' });
         this.#turn();
         break;
       case 'source':
         this.#queue.push(message);
-        this.#work();
-        break;
+        return this.#work();
       case 'rings':
+        for (const ring of message.rings) this.#attach(ring);
         this.#waiting.get(message.request)?.(message);
         this.#waiting.delete(message.request);
         break;
@@ -71,15 +93,23 @@ class Thread {
         this.#setup.leadFrames = message.frames;
         break;
       case 'stop':
-        this.#stop(message.fade_s);
+        return this.#stop(message.fade_s);
+      case 'end':
+        say({ kind: 'stopped' });
         break;
       case 'doorbell':
         this.#turn();
         break;
     }
+    return undefined;
+  }
+
+  late(error) {
+    this.#evaluator.late(error);
   }
 
   async #stop(fadeS) {
+    this.#stopping = true;
     while (!this.#evaluator.roomFor({ players: [] })) await pause(2);
     this.#stopAt = this.#evaluator.stop(fadeS);
     this.#turn();
@@ -89,7 +119,7 @@ class Thread {
   async #work() {
     if (this.#busy) return;
     this.#busy = true;
-    while (this.#queue.length > 0) {
+    while (this.#queue.length > 0 && !this.#stopping) {
       const message = this.#queue.shift();
       const outdated = !message.add && this.#queue.some((later) => !later.add);
       if (!outdated) await this.#edit(message);
@@ -100,14 +130,15 @@ class Thread {
   async #edit({ revision, source, file, add, seen_ms: seenMs }) {
     const began = performance.now();
     const beganMs = performance.timeOrigin + began;
+    let trial;
     try {
-      const trial = this.#evaluator.try(source, file, { add });
-      try {
-        await this.#openRings(trial);
-        while (!this.#evaluator.roomFor(trial)) await pause(2);
-      } catch (error) {
-        trial.abandon();
-        throw error;
+      trial = this.#evaluator.try(source, file, { add, revision });
+      await this.#openRings(trial);
+      while (!this.#evaluator.roomFor(trial)) await pause(2);
+      // Whoever has stopped meanwhile wants silence.
+      if (this.#stopping) {
+        this.#evaluator.abandon(trial);
+        return;
       }
       const figures = this.#evaluator.enter(trial, { add });
       this.#countChange(figures);
@@ -135,6 +166,7 @@ class Thread {
         speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
       });
     } catch (error) {
+      if (trial) this.#evaluator.abandon(trial);
       const located = locate(error, { sources: new Map([[file, source]]), file });
       say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files });
     }
@@ -150,19 +182,19 @@ class Thread {
     const request = this.#nextRequest++;
     const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
     say({ kind: 'open', request, names });
-    const answer = await answered;
-    for (const ring of answer.rings) this.#attach(ring);
-    if (answer.error) throw new Error(answer.error);
+    const { error } = await answered;
+    if (error) throw new Error(error);
   }
 
   #attach({ name, slot, channels, capacity_frames: capacityFrames, first, ring }) {
+    if (this.#evaluator.timeline.rings.has(name)) return;
     const samples = new SharedFile(ring.path, channels * capacityFrames * 4);
     const writer = new RingWriter(this.#control, samples, { slot, channels, capacityFrames, first });
-    this.#evaluator.timeline.addRing(name, writer);
+    this.#evaluator.addRing(name, writer);
   }
 
   /** Fills, then sleeps or comes back at once. */
-  #turn() {
+  #takeTurn() {
     clearTimeout(this.#timer);
     const reached = this.#evaluator.fill(this.#setup.render ? 50 : TURN_MS);
     this.#report();

@@ -16,17 +16,22 @@ macro_rules! bundle {
 /// Every file of the live host and of the SDK that it stands on, by its path in the source tree, so that their
 /// relative imports hold.
 const FILES: &[(&str, &str)] = bundle![
+    "crates/live/js/arena.js",
     "crates/live/js/change.js",
     "crates/live/js/compile.js",
+    "crates/live/js/console.js",
     "crates/live/js/evaluator.js",
+    "crates/live/js/held.js",
     "crates/live/js/host.js",
     "crates/live/js/main.js",
     "crates/live/js/messages.js",
     "crates/live/js/modules.js",
     "crates/live/js/package.json",
     "crates/live/js/render.js",
+    "crates/live/js/snapshots.js",
     "crates/live/js/state.js",
     "crates/live/js/surface.js",
+    "crates/live/js/takeover.js",
     "crates/live/js/thread.js",
     "crates/live/js/timeline.js",
     "crates/live/js/trial.js",

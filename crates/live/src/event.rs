@@ -135,6 +135,8 @@ pub struct Edit {
     pub revision: u64,
     /// Since the runtime was up, in ms.
     pub uptime_ms: f64,
+    /// When the save was seen, in ms since 1970.
+    pub seen_ms: f64,
     /// All voices of the piece.
     pub voices: Vec<String>,
     /// Voices that are new.
@@ -177,7 +179,7 @@ pub struct Timings {
 /// Why new code is not heard, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Refusal {
-    /// `syntax`, `throw`, `nan`, `blast`, `return`, `slow` or `hang`.
+    /// `syntax`, `import`, `throw`, `nan`, `blast`, `return`, `state`, `slow`, `hang` or `end`.
     pub what: String,
     /// The user's file.
     #[serde(default)]
@@ -213,11 +215,14 @@ impl fmt::Display for Refusal {
 /// What went wrong in a voice that was playing.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Fault {
-    /// `throw`, `nan` or `hang`.
+    /// `throw`, `nan`, `return`, `hang` or `end`.
     pub what: String,
     /// The voice; absent when it is the file's top level.
     #[serde(default)]
     pub voice: Option<String>,
+    /// Frame of the piece, from 0, where it is one's.
+    #[serde(default)]
+    pub frame: Option<u64>,
     /// The user's file.
     #[serde(default)]
     pub file: Option<String>,
@@ -325,7 +330,7 @@ mod tests {
         assert_eq!(ready, Event::Ready { uptime_ms: 42.5 });
         assert_eq!(parse(r#"{"event":"from_the_future","x":1}"#), Event::Other);
         assert!(matches!(parse("Segmentation fault"), Event::Complaint { .. }));
-        let edited = r#"{"event":"edited","uptime_ms":169.1,"revision":1,"joined":["a"],"left":[],"voices":["a"],
+        let edited = r#"{"event":"edited","uptime_ms":169.1,"seen_ms":1.5,"revision":1,"joined":["a"],"left":[],"voices":["a"],
             "unrewindable":[],"engine_frame":4315,"cover_frames":2560,"late_frames":0,"speed":4.1,"timings_ms":
             {"hand_over":1,"compile":0.2,"warm":4.3,"cover":19.9,"publish":1.1,"guard":21.0,"total":37.6}}"#;
         let Event::Edited(edit) = parse(edited) else { panic!("{:?}", parse(edited)) };

@@ -34,8 +34,8 @@ pub struct LiveOptions {
     pub daemon_args: Vec<String>,
     /// The runtime; `None`: the one that [`Runtime::find`] finds.
     pub runtime: Option<Runtime>,
-    /// Renders instead of playing: the engine's clock waits for the frames, nothing depends on wall time, the file is
-    /// not watched and a host that dies is not started again.
+    /// Renders instead of playing: the engine's clock waits for the frames, no sound depends on wall time (a voice has
+    /// half a minute for a chunk), the file is not watched and a host that dies is not started again.
     pub render: bool,
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,17 +37,26 @@ impl Shared {
         Self { command_line, forebay, restarts, stopping: AtomicBool::new(false), stdin: Mutex::new(None) }
     }
 
-    /// Starts the host; its stdin goes to this.
+    /// Starts the host; its stdin goes to this. It has a process group of its own: what a terminal signals is for this
+    /// process, which fades out first. The host ends with its stdin.
     pub(crate) fn spawn(&self) -> io::Result<Child> {
         let mut command = Command::new(&self.command_line[0]);
         command.args(&self.command_line[1..]);
         if let Some(forebay) = self.forebay.as_ref().filter(|_| env::var_os("FOREBAY_BIN").is_none()) {
             command.env("FOREBAY_BIN", forebay);
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn()?;
         *self.stdin.lock().unwrap_or_else(PoisonError::into_inner) = child.stdin.take();
+        // Whoever has asked for an end meanwhile has told a host that was gone.
+        if self.is_stopping() {
+            self.hang_up();
+        }
         Ok(child)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
     }
 
     /// From now on an end is no accident.
@@ -76,7 +86,7 @@ pub(crate) fn supervise(shared: &Shared, mut child: Child, tell: &Sender<Event>)
     loop {
         let fatal = listen(&mut child, tell);
         let status = child.wait();
-        let stopped = shared.stopping.load(Ordering::SeqCst);
+        let stopped = shared.is_stopping();
         let reason = describe(&status);
         if stopped || ended_well(&status) {
             return end(tell, 0);
@@ -134,5 +144,30 @@ fn describe(status: &io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => format!("the live host ended with {status}"),
         Err(error) => format!("the live host is gone: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared(script: &str) -> Shared {
+        let command_line = ["/bin/sh", "-c", script].map(OsString::from).to_vec();
+        Shared::new(command_line, None, true)
+    }
+
+    // A host that is started again just when a stop is asked for is told by the end of its stdin.
+    #[test]
+    fn a_host_behind_the_stop_ends() {
+        let shared = shared("cat; exit 7");
+        shared.stop();
+        assert_eq!(shared.spawn().unwrap().wait().unwrap().code(), Some(7));
+    }
+
+    // What the terminal signals to this process's group does not reach the host.
+    #[test]
+    fn the_host_has_a_group_of_its_own() {
+        let shared = shared("read pid name state parent group rest </proc/$$/stat; [ $group = $$ ]");
+        assert_eq!(shared.spawn().unwrap().wait().unwrap().code(), Some(0));
     }
 }

@@ -259,7 +259,8 @@ fn as_json(event: &Event) -> Option<Value> {
                 "publish": times.publish, "guard": times.guard, "total": times.total,
             });
             json!({
-                "event": "edited", "revision": edit.revision, "uptime_ms": edit.uptime_ms, "voices": edit.voices,
+                "event": "edited", "revision": edit.revision, "uptime_ms": edit.uptime_ms,
+                "seen_ms": edit.seen_ms, "voices": edit.voices,
                 "joined": edit.joined, "left": edit.left, "unrewindable": edit.unrewindable,
                 "engine_frame": edit.engine_frame, "cover_frames": edit.cover_frames,
                 "late_frames": edit.late_frames, "speed": edit.speed, "timings_ms": timings,
@@ -271,9 +272,19 @@ fn as_json(event: &Event) -> Option<Value> {
         }),
         Event::Fault(it) => json!({
             "event": "fault", "what": it.what, "file": it.file, "line": it.line, "column": it.column,
-            "voice": it.voice, "message": it.message,
+            "voice": it.voice, "frame": it.frame, "message": it.message,
         }),
         Event::Log { level, text } => json!({ "event": "log", "level": level, "text": text }),
+        Event::Lost { frames } => json!({ "event": "lost", "frames": frames }),
+        Event::Underrun { name, frame, frames, cause } => {
+            json!({ "event": "underrun", "voice": name, "frame": frame, "frames": frames, "cause": cause })
+        }
+        Event::Resumed { name, frames } => json!({ "event": "resumed", "voice": name, "frames": frames }),
+        Event::Muted { name, reason } => json!({ "event": "muted", "voice": name, "reason": reason }),
+        Event::Unmuted { name } => json!({ "event": "unmuted", "voice": name }),
+        Event::Device { backend, name, state } => {
+            json!({ "event": "device", "backend": backend, "name": name, "state": state })
+        }
         other => json!({ "event": "message", "message": as_text(other)? }),
     })
 }

@@ -227,7 +227,7 @@ impl Rendering {
             }
             while let Ok(notice) = self.notices.try_recv() {
                 match notice {
-                    Notice::Finished => return Ok(()),
+                    Notice::Finished => return self.last_words(),
                     Notice::Lost { reason, .. } => return Err(Trouble::new(Exit::Output, reason)),
                     _ => {}
                 }
@@ -253,6 +253,11 @@ impl Rendering {
                 Ok(())
             }
             Event::Refused(refusal) => Err(Trouble::new(Exit::Input, refusal)),
+            // What follows is another sound than the script's; it renders ahead, so it may be none of the file's.
+            Event::Fault(fault) if fault.frame.is_none_or(|frame| frame < self.total) => {
+                Err(Trouble::new(Exit::Input, fault))
+            }
+            Event::Fault(_) => Ok(()),
             Event::Fatal { message, .. } => Err(Trouble::new(Exit::Input, message)),
             Event::Ended { .. } => Err(self.ended()),
             other => {
@@ -260,6 +265,17 @@ impl Rendering {
                     self.line.say(&text);
                 }
                 Ok(())
+            }
+        }
+    }
+
+    /// The file is complete; whether it is the script's sound, the script has yet to say.
+    fn last_words(&mut self) -> Result<(), Trouble> {
+        self.live.stop(Duration::ZERO);
+        loop {
+            match self.live.events().recv() {
+                Ok(Event::Ended { .. }) | Err(_) => return Ok(()),
+                Ok(event) => self.take(&event)?,
             }
         }
     }

@@ -1,32 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { SourceError } from '../compile.js';
-import { FILE, Stage, largestStep, onset } from '../testing/stage.js';
-
-const SINE = `play('sine', s => {
-  s.state[0] = (s.state[0] + 220 / s.sr) % 1;
-  return 0.5 * Math.sin(2 * Math.PI * s.state[0]);
-});
-`;
-
-function staged(run, options) {
-  const stage = new Stage(options);
-  try {
-    run(stage);
-  } finally {
-    stage.close();
-  }
-}
-
-/** The phase of a 220 Hz sine at each sample pair, by its exact recurrence: zero residual means one unbroken sine. */
-function residual(samples) {
-  const k = 2 * Math.cos((2 * Math.PI * 220) / 48000);
-  let most = 0;
-  for (let i = 2; i < samples.length; i++) {
-    most = Math.max(most, Math.abs(samples[i] - k * samples[i - 1] + samples[i - 2]));
-  }
-  return most;
-}
+import { FILE, SINE, largestStep, onset, residual, staged } from '../testing/stage.js';
 
 // The first sound fades in over 50 ms without a step, both channels alike.
 test('the first sound fades in', () =>

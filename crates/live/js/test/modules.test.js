@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { SourceError, compile } from '../compile.js';
+import { SourceError, compile, locate } from '../compile.js';
 
 /** Compiles `files['main.js']` in a folder of its own with one language name, `say`, and returns what it said. */
 function say(files) {
@@ -74,4 +74,33 @@ test('mistakes in modules have their place', () => {
   assert.equal(missing.files.length, 2, 'the missing file is watched too');
   const circle = refusal({ 'main.js': `import './one.js';`, 'one.js': `import './main.js';` });
   assert.match(circle.message, /circle/);
+});
+
+// What a function body can't hold is told with its place, though it would be right in a module.
+test('a piece waits for nothing', () => {
+  for (const [source, line, column] of [
+    ['\nconst x = await 5;', 2, 11],
+    ['\n\n  for await (const x of []) say(x);', 3, 3],
+    ['say(import.meta.url);', 1, 5],
+  ]) {
+    const error = refusal({ 'main.js': source });
+    assert.deepEqual([error.kind, error.line, error.column], ['syntax', line, column], error.message);
+  }
+  assert.deepEqual(say({ 'main.js': 'const later = async () => await 5; say(1);' }).said, [1]);
+});
+
+// Blanks and signs in a path do not hide the place of an error, nor does a path that ends like another.
+test('places in files with odd names', () => {
+  for (const dir of ['/My Music/', '/100% (live)/', '/ü/#1?/', '/x/My Music/']) {
+    const files = new Map([['/My Music/a.js', ''], [`${dir}a.js`, '\n  nothing();']]);
+    const { run } = compile(files.get(`${dir}a.js`), `${dir}a.js`, []);
+    assert.throws(
+      () => run([]),
+      (error) => {
+        const { file, line, column } = locate(error, { sources: files, file: 'x' });
+        assert.deepEqual([file, line, column > 2], [`${dir}a.js`, 2, true]);
+        return true;
+      },
+    );
+  }
 });

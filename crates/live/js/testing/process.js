@@ -35,6 +35,12 @@ export class LiveProcess {
     });
   }
 
+  /** The next status, from now on, with `leadMs` of lead. */
+  filled(leadMs) {
+    for (const event of this.events) if (event.event === 'status') event.taken = true;
+    return this.next(({ event, lead_ms: lead }) => event === 'status' && lead >= leadMs);
+  }
+
   send(message) {
     this.child.stdin.write(`${JSON.stringify(message)}\n`);
   }

@@ -1,0 +1,47 @@
+// Taking over from an evaluator that had to be terminated: the same code and state, from the shared memory that it left.
+
+import { Score } from './surface.js';
+
+/** Makes `sources`, the code that played, play on where it was written to; `rehearse(source, add)` gives its `{ score,
+ *  players }`, `announce()` tells who plays. A voice that is not there any more ends where it was written to. Returns
+ *  `{ score, players }`. */
+export function takeOver(timeline, { sources, rehearse, announce, onFailure }) {
+  timeline.refresh();
+  timeline.rehearsing = true;
+  let made = { score: new Score(), players: [] };
+  try {
+    for (const [i, source] of sources.entries()) made = rehearse(source, i > 0);
+  } finally {
+    timeline.rehearsing = false;
+  }
+  const { score } = made;
+  const players = made.players.filter(({ name }) => timeline.rings.get(name)?.needsStart === false);
+  timeline.players = players;
+  // A voice that stays out is no part of what more code adds to.
+  for (const name of [...score.voices.keys()]) if (!players.some((player) => player.name === name)) score.voices.delete(name);
+  keepWindows(timeline);
+  announce();
+  timeline.rewind(players, timeline.head, onFailure);
+  for (const [name, ring] of timeline.rings) {
+    if (ring.needsStart) continue;
+    ring.position = (timeline.head + timeline.origin + ring.offset) >>> 0;
+    if (!players.some((player) => player.name === name)) leaveOut(timeline, ring);
+  }
+  // Also what the evaluator before had marked and could not commit: a song that was lost has been started anew.
+  timeline.commit.publish();
+  return { score, players };
+}
+
+/** The windows are those of who plays. */
+function keepWindows({ arena, players }) {
+  for (const { window } of players) arena.adopt(window);
+  for (const { name } of arena.describe()) {
+    if (!players.some((player) => player.name === name)) arena.release(arena.window(name));
+  }
+}
+
+/** The future of a voice that does not go on ends with what is written of it. */
+function leaveOut(timeline, ring) {
+  ring.flush((timeline.head + timeline.origin) >>> 0, timeline.commit.next);
+  timeline.noteRing(ring);
+}
