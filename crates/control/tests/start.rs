@@ -78,8 +78,7 @@ impl World {
     /// A program `name` that does what `script` says.
     fn program(&self, name: &str, script: &str) -> std::path::PathBuf {
         let path = self.programs().join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        testkit::program::script(&path, script);
         path
     }
 

@@ -151,12 +151,10 @@ fn on_path(name: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     fn script(dir: &tempfile::TempDir, says: &str) -> PathBuf {
         let program = dir.path().join("runtime");
-        std::fs::write(&program, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        testkit::program::script(&program, &format!("echo '{says}'"));
         program
     }
 

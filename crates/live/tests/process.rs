@@ -2,8 +2,6 @@
 //! happens when the test says so.
 
 use forebay_live::{Event, Live, LiveOptions, Runtime};
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,9 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A "Node" that does what `body` says when it is started with the live host.
 fn runtime(dir: &Path, body: &str) -> Runtime {
     let program = dir.join("node");
-    let script = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo v20.0.0 && exit\n{body}\n");
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    testkit::program::script(&program, &format!("[ \"$1\" = --version ] && echo v20.0.0 && exit\n{body}"));
     Runtime::ask(&program).unwrap()
 }
 

@@ -8,6 +8,7 @@ pub mod crank;
 pub mod effort;
 pub mod golden;
 pub mod producer;
+pub mod program;
 pub mod purity;
 pub mod servers;
 pub mod signal;

@@ -70,6 +70,16 @@ impl Signals {
         limiter as u32 + self.resampler_frames
     }
 
+    /// Says how long sound takes from its source to our ports; the other direction is for the server to work out.
+    pub(super) fn give_latency(&self) {
+        let frames = self.own_latency_frames();
+        for port in &self.ports {
+            let mut range = LatencyRange { min: frames, max: frames };
+            // SAFETY: a port of this client, which is open.
+            unsafe { (self.library.jack_port_set_latency_range)(port.0, ffi::CAPTURE_LATENCY, &mut range) };
+        }
+    }
+
     pub(super) fn is_gone(&self) -> bool {
         self.gone.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
@@ -172,7 +182,9 @@ pub(super) unsafe fn register(
         (library.jack_set_sample_rate_callback)(client, on_rate, signals);
         (library.jack_set_freewheel_callback)(client, on_freewheel, signals);
         (library.jack_set_xrun_callback)(client, on_xrun, signals);
-        (library.jack_set_latency_callback)(client, on_latency, signals);
+        if !library.is_pipewire() {
+            (library.jack_set_latency_callback)(client, on_latency, signals);
+        }
         (library.jack_on_info_shutdown)(client, on_shutdown, signals);
     }
 }
@@ -270,18 +282,12 @@ unsafe extern "C-unwind" fn on_xrun(context: *mut c_void) -> c_int {
     0
 }
 
-/// Says how long sound takes from its source to our ports; the other direction is for the server to work out.
+/// Asked for our latency. Only from here does jackd take it for good; PipeWire's library may hang for ever when it is given
+/// from here (seen in 0.3.65), and takes it at any time: [`Signals::give_latency`] is called for it elsewhere.
 unsafe extern "C-unwind" fn on_latency(mode: c_int, context: *mut c_void) {
-    if mode != ffi::CAPTURE_LATENCY {
-        return;
-    }
-    // SAFETY: registered with the Signals.
-    let signals = unsafe { signals(context) };
-    for port in &signals.ports {
-        let frames = signals.own_latency_frames();
-        let mut range = LatencyRange { min: frames, max: frames };
-        // SAFETY: a port of this client, in its latency callback.
-        unsafe { (signals.library.jack_port_set_latency_range)(port.0, mode, &mut range) };
+    if mode == ffi::CAPTURE_LATENCY {
+        // SAFETY: registered with the Signals.
+        unsafe { signals(context) }.give_latency();
     }
 }
 

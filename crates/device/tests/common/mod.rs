@@ -150,7 +150,9 @@ pub fn is_child_under(wrap: &[&str], case: &str, env: &[(&str, std::ffi::OsStrin
         return true;
     }
     let exe = std::env::current_exe().unwrap();
-    let mut words = wrap.iter().map(std::ffi::OsString::from).chain([exe.into()]);
+    // A library that hangs inside a call is a failure, not the end of all tests.
+    let bounded = ["timeout", "-k", "5", "240"];
+    let mut words = bounded.iter().chain(wrap).map(std::ffi::OsString::from).chain([exe.into()]);
     let output = Command::new(words.next().unwrap())
         .args(words)
         .args([case, "--exact", "--nocapture"])
