@@ -1,6 +1,6 @@
 // A producer for the system tests: ten warm voices at a lead of 680 ms whose future changes again and again.
 // node splices.mjs CHANGES STORM_SECONDS: prints one JSON line per change, then one about 50 changes a
-// second for a while, and about how calm it was before.
+// second for a while: how many, and how often a voice ran dry before (calm) and in it.
 import process from 'node:process';
 
 import { connect } from '../../sdk/js/index.js';
@@ -58,12 +58,13 @@ session.splice(voices, render, { guardMs: 50 });
 timer = setInterval(keepFull, 5);
 await sleep(1500);
 for (let n = 0; n < changes; n++) {
+  const late = voices[LAST].stats().lateFrames;
   const told = change();
-  console.log(JSON.stringify(told));
   await sleep(60 + ((n * 37) % 50));
+  console.log(JSON.stringify({ ...told, late_frames: voices[LAST].stats().lateFrames - late }));
 }
-const sum = (name) => voices.reduce((all, voice) => all + voice.stats()[name], 0);
-const calm = { lateFrames: sum('lateFrames'), underruns: sum('underruns') };
+const underruns = () => voices.reduce((all, voice) => all + voice.stats().underruns, 0);
+const calm = underruns();
 clearInterval(timer);
 let made = 0;
 let full = 0;
@@ -83,6 +84,6 @@ for (let next = performance.now(); performance.now() < stormEnd; next += 20) {
 timer = setInterval(keepFull, 5);
 await sleep(300);
 clearInterval(timer);
-console.log(JSON.stringify({ storm: made, full, underruns: sum('underruns') - calm.underruns, calm }));
+console.log(JSON.stringify({ storm: made, full, calm, underruns: underruns() - calm }));
 await Promise.all(voices.map((voice) => voice.close('drain')));
 await session.close();

@@ -1,18 +1,19 @@
 //! From a save in the editor to the first changed frame on the device's side, and from nothing to the first sound.
 //!
 //! The figures are printed, not asserted: they belong to the machine. What is asserted is what was heard: every save
-//! changes the voice that was edited, at the frame that the editor is told, and not one bit of the voices beside it.
+//! changes the voice that was edited, at the frame that the editor is told (or, by the engine's own account, so many frames
+//! later), and not one bit of the voices beside it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use crate::support::audio::{Recording, assert_same_bits};
-use crate::support::null::NullDaemon;
+use crate::support::null::{Heard, NullDaemon};
 use crate::support::process::Process;
 use crate::support::scene::Scene;
-use crate::support::{find_program, quantile, quiet, say, skip};
+use crate::support::{find_program, quantile, quiet, say, skip, undisturbed};
 
 /// Nine voices that stay as they are, on the left; the tenth, on the right, is edited.
 fn song(level: f64) -> String {
@@ -52,10 +53,20 @@ struct Save {
     trigger: Moment,
     level: f64,
     said: Value,
+    /// By how many frames the engine saw it too late: it is heard so much behind the frame that was chosen.
+    late_frames: u64,
 }
 
-/// Saves `count` times while it plays. Returns when the runtime was up, too.
-fn saves(scene: &Scene, file: &Path, runtime: &Path, count: usize) -> (Moment, Vec<Save>) {
+/// By how many frames all changes of the edited voice so far came too late.
+fn late_frames(scene: &Scene) -> u64 {
+    scene.sum_of_voices(
+        |voice| if voice["name"] == "edited" { &voice["ledger"]["late"] } else { &Value::Null },
+    )
+}
+
+/// Saves `count` times while it plays. Returns when the runtime was up, too. An error when the machine let it begin too late (its
+/// first frames are missing then), or a voice run dry.
+fn saves(scene: &Scene, file: &Path, runtime: &Path, count: usize) -> Result<(Moment, Vec<Save>), String> {
     let mut command = scene.command(&["live", &file.display().to_string(), "--json", "--lead", "680"]);
     command.env("FOREBAY_JS", runtime);
     let mut live = Process::start("forebay live", command);
@@ -65,17 +76,21 @@ fn saves(scene: &Scene, file: &Path, runtime: &Path, count: usize) -> (Moment, V
     // The first second fills the lead; an edit in it is no different, but this test is about a full one.
     std::thread::sleep(Duration::from_secs(1));
     let mut saves = Vec::new();
+    let mut late = late_frames(scene);
+    let began = if late == 0 { Ok(()) } else { Err(format!("it began {late} frames late")) };
     for number in 0..count {
         let level = if number % 2 == 0 { 0.2 } else { 0.1 };
         let trigger = save(file, &song(level));
         let said = live.json_line(|said| said["event"] == "edited" || said["event"] == "refused");
         assert_eq!(said["event"], "edited", "{said}");
-        saves.push(Save { trigger, level, said });
         // At no fixed distance from the daemon's blocks.
         std::thread::sleep(Duration::from_millis(60 + (number as u64 * 37) % 50));
+        let before = std::mem::replace(&mut late, late_frames(scene));
+        saves.push(Save { trigger, level, said, late_frames: late - before });
     }
+    let undisturbed = scene.check_undisturbed();
     assert_eq!(live.end().code(), Some(0));
-    (up, saves)
+    began.and(undisturbed).map(|()| (up, saves))
 }
 
 /// The stations of a save, in ms: watch, hand-over, compile, warm, cover, guard, block.
@@ -96,21 +111,36 @@ fn level_at(heard: &Recording, from: usize) -> f64 {
         .fold(0.0, |loudest: f64, sample| loudest.max(f64::from(sample.abs())))
 }
 
-fn measure(runtime_name: &str, runtime: &Path, period_frames: usize, count: usize) {
+struct Session {
+    scene: Scene,
+    file: PathBuf,
+    up: Moment,
+    saves: Vec<Save>,
+    heard: Heard,
+    latency_frames: usize,
+}
+
+fn play(runtime: &Path, period_frames: usize, count: usize) -> Result<Session, String> {
     let scene = Scene::new();
     let file = scene.path("song.js");
     std::fs::write(&file, song(0.1)).unwrap();
     let daemon = NullDaemon::start(&scene, period_frames);
     let latency_frames = daemon.latency_frames;
-    let (up, saves) = saves(&scene, &file, runtime, count);
+    let saved = saves(&scene, &file, runtime, count);
     let heard = daemon.end();
+    saved.map(|(up, saves)| Session { scene, file, up, saves, heard, latency_frames })
+}
+
+fn measure(runtime_name: &str, runtime: &Path, period_frames: usize, count: usize) {
+    let what = format!("saves in {runtime_name}");
+    let Session { scene, file, up, saves, heard, latency_frames } =
+        undisturbed(&what, || play(runtime, period_frames, count));
     let recording = heard.recording();
     let mut total_ms = Vec::new();
     let mut stations: [Vec<f64>; 7] = Default::default();
     for save in &saves {
-        let frame = save.said["engine_frame"].as_u64().expect("a frame") as usize
-            + save.said["late_frames"].as_u64().unwrap_or(0) as usize
-            + latency_frames;
+        let chosen = save.said["engine_frame"].as_u64().expect("a frame");
+        let frame = (chosen + save.late_frames) as usize + latency_frames;
         // 20 ms behind the change (a cross-fade takes 5) the new level is there, and 20 ms before the old one was.
         let (before, after) = (level_at(&recording, frame - 960), level_at(&recording, frame + 960));
         assert!((after - save.level).abs() < 1e-3, "level {after} after the save of {}", save.level);

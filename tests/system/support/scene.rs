@@ -92,6 +92,22 @@ impl Scene {
         serde_json::from_str(&outcome.out).expect("a status document")
     }
 
+    /// The sum of `figure` over all voices that are there.
+    pub(crate) fn sum_of_voices(&self, figure: impl Fn(&Value) -> &Value) -> u64 {
+        let status = self.status();
+        let producers = status["producers"].as_array().into_iter().flatten();
+        let voices = producers.filter_map(|producer| producer["voices"].as_array()).flatten();
+        voices.filter_map(|voice| figure(voice).as_u64()).sum()
+    }
+
+    /// An error when any voice that is there has run dry: what the machine did to a session so far.
+    pub(crate) fn check_undisturbed(&self) -> Result<(), String> {
+        match self.sum_of_voices(|voice| &voice["underruns"]) {
+            0 => Ok(()),
+            underruns => Err(format!("{underruns} underruns")),
+        }
+    }
+
     /// Asks for the status until `wanted` is true of it.
     pub(crate) fn await_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;

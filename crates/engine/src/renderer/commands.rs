@@ -2,9 +2,8 @@
 
 use super::Renderer;
 use super::events::EventSource;
-use crate::config::NEVER_SHED;
 use crate::notice::VoiceId;
-use crate::shed::Cut;
+use crate::shed::Ranks;
 use crate::voice::{Silence, Voice};
 use crate::wire::{Command, RawKind, RawNotice, StripChange, Trash, VoiceCommand};
 
@@ -24,9 +23,6 @@ impl Renderer {
         }
         if std::mem::take(&mut self.solos_changed) {
             self.heed_solos();
-        }
-        if std::mem::take(&mut self.shed_order_changed) && self.shedder.count() > 0 {
-            self.choose_shed();
         }
     }
 
@@ -70,7 +66,6 @@ impl Renderer {
         let not_solo = self.soloed > 0 && !voice.strip.solo;
         voice.strip.set_silence(Silence::NOT_SOLO, not_solo, route, self.frame, 0);
         voice.strip.set_silence(Silence::HUSH, self.hushed, route, self.frame, 0);
-        self.shed_order_changed = true;
         if let Err(voice) = self.slots.insert(voice) {
             self.throw(Trash::Voice(voice));
         }
@@ -121,7 +116,6 @@ impl Renderer {
         if let Some(solo) = change.solo {
             self.solo(id, solo);
         }
-        self.shed_order_changed = true;
     }
 
     fn hush(&mut self, hushed: bool) {
@@ -185,24 +179,16 @@ impl Renderer {
         }
     }
 
-    /// Sheds or restores voices when the load asks for it.
+    /// Sheds or restores voices when the load asks for it. While any are shed it is decided anew in each cycle who: a voice
+    /// may have begun, or have been silenced, that had another rank before.
     pub(super) fn weigh_load(&mut self, load: f32, frames: usize) {
         if !self.shedder.feel(load, frames) {
             return;
         }
-        let candidates = self.slots.iter().filter(|voice| voice.shed_rank().is_some()).count();
-        // Somebody always plays.
-        let stays = self.slots.iter().any(|voice| voice.priority == NEVER_SHED && voice.is_audible());
-        let most = if stays { candidates } else { candidates.saturating_sub(1) };
-        if self.shedder.weigh(load, self.frame, most) {
-            self.choose_shed();
-        }
-    }
-
-    /// Decides anew who is dropped.
-    fn choose_shed(&mut self) {
-        let count = self.shedder.count();
-        let mut cut = Cut::new(self.slots.iter().map(Voice::shed_rank), count);
+        let mut ranks = Ranks::new();
+        self.slots.iter().for_each(|voice| ranks.add(voice.shed_rank(), voice.is_audible()));
+        self.shedder.weigh(load, self.frame, ranks.most());
+        let mut cut = ranks.cut(self.shedder.count());
         for voice in self.slots.iter_mut().rev() {
             let drop = cut.drops(voice.shed_rank());
             if drop == voice.strip.silence().has(Silence::SHED) {

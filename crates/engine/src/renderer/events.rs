@@ -160,11 +160,13 @@ impl Events {
     }
 
     /// Finds what is due in the `frames` frames from `now` on, and calls `list` with each voice and the place of its
-    /// event: it links the event into the voice's list, or says that there is no such voice.
+    /// event: it links the event into the voice's list, or says that there is no such voice. New ones come in only where
+    /// `slots_are_known`: a command that is still on its way may say what a slot means.
     pub(crate) fn find_due(
         &mut self,
         now: u64,
         frames: usize,
+        slots_are_known: bool,
         mut list: impl FnMut(&mut [Due], VoiceId, u16) -> bool,
     ) {
         self.due.clear();
@@ -173,7 +175,9 @@ impl Events {
         }
         let (end, share) = (now + frames as u64, self.share(frames));
         for source in self.sources.iter_mut().flatten() {
-            source.take_in(now, frames, share);
+            if slots_are_known {
+                source.take_in(now, frames, share);
+            }
             for _ in 0..share {
                 let Some(Pending { frame, voice, event, .. }) = source.pop_due(end) else { break };
                 let place = self.due.len() as u16;

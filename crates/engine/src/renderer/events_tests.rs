@@ -18,7 +18,7 @@ fn event(at: u32, slot: u32) -> TimedEvent {
 
 fn due(events: &mut Events, now: u64, frames: usize) -> Vec<u64> {
     let mut places = vec![];
-    events.find_due(now, frames, |_, voice, place| {
+    events.find_due(now, frames, true, |_, voice, place| {
         assert_eq!(voice, VOICE);
         places.push(place);
         true
@@ -58,6 +58,16 @@ fn unknown_slots() {
     }
     assert_eq!(due(&mut events, 0, 64), [0u64; 0]);
     assert_eq!(events.refused, 4);
+}
+
+/// While it is not known what slots mean, events wait in their ring.
+#[test]
+fn unknown_meanings_are_waited_for() {
+    let (mut writer, mut events) = source();
+    writer.push(event(100, 5)).unwrap();
+    events.find_due(0, 64, false, |_, _, _| panic!("nothing is due"));
+    assert_eq!((events.refused, events.applied), (0, 0));
+    assert_eq!(due(&mut events, 64, 64), [100]);
 }
 
 /// A flood is taken in bounded portions: the rest stays in the ring, and nothing of it is lost.

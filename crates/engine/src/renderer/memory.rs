@@ -3,8 +3,8 @@
 use super::Renderer;
 
 impl Renderer {
-    /// First byte and length in bytes of the pieces of memory that every block may touch, beside those of its voices. They
-    /// stay where they are while the Renderer does. `[control]`
+    /// First byte and length in bytes of the large pieces of memory that every block may touch. They stay where they are
+    /// while the Renderer does. (What is smaller, and each voice, was touched when it was made.) `[control]`
     pub fn memory(&self) -> impl Iterator<Item = (*const u8, usize)> {
         [
             place(std::slice::from_ref(self)),

@@ -74,8 +74,6 @@ pub struct Renderer {
     soloed: usize,
     /// Somebody's solo has changed since the silence of the others was worked out.
     solos_changed: bool,
-    /// Somebody's place in the order of dropping has changed.
-    shed_order_changed: bool,
     hushed: bool,
     cycle: Cycle,
     scratch: Scratch,
@@ -141,7 +139,6 @@ impl Renderer {
             protection,
             soloed: 0,
             solos_changed: false,
-            shed_order_changed: false,
             hushed: false,
             cycle: Cycle::FREE,
             scratch: Scratch { voice: scratch(), tapped: scratch() },
@@ -192,7 +189,8 @@ impl Renderer {
 
     fn find_due_events(&mut self, frames: usize) {
         let slots = &mut self.slots;
-        self.events.find_due(self.frame, frames, |due, id, place| match slots.get_mut(id) {
+        let all_obeyed = self.commands.is_empty();
+        self.events.find_due(self.frame, frames, all_obeyed, |due, id, place| match slots.get_mut(id) {
             Some(voice) => {
                 match due.get_mut(usize::from(voice.due.1)) {
                     Some(last) => last.next = place,

@@ -3,7 +3,7 @@
 //!
 //! Two worlds see the same input. In the second one somebody also writes over the words that the daemon owns. Whatever
 //! the input: nothing panics, main stays below full scale, every frame is accounted for, both worlds come to the same
-//! sound and figures, for the daemon reads none of its own words back, and not a bit of the honest voice is another one.
+//! sound and figures, for the engine reads none of its own words back, and not a bit of the honest voice is another one.
 
 mod world;
 
