@@ -2,4 +2,4 @@
 # Prints the figures, ours and a peer's side by side from one run. Arguments go to the benches.
 . "$(dirname "$0")/lib.sh"
 build_packages
-cargo bench --workspace --benches -- "$@"
+cargo bench --workspace --bench '*' -- "$@"
