@@ -245,14 +245,6 @@ pub enum OpenError {
         /// What there is in this build.
         known: Vec<&'static str>,
     },
-    /// The backend exists but is not in this build.
-    #[error("backend `{backend}` is not in this build: build with --features {feature}")]
-    NotBuilt {
-        /// The backend.
-        backend: &'static str,
-        /// The cargo feature.
-        feature: &'static str,
-    },
     /// The sound server (or its library) is not there.
     #[error("{backend}: {detail}; {remedy}")]
     NoServer {
