@@ -215,7 +215,7 @@ impl Poke {
 
 /// A kind of device.
 pub trait Backend: Send + Sync {
-    /// Its name, as `--backend` takes it.
+    /// Its name, as `--backend` takes it. Several ways to one server have one name.
     fn name(&self) -> &'static str;
     /// What its calls go through. One that hangs there holds up all others that do, so these wait for it, and no others.
     fn way(&self) -> &'static str {

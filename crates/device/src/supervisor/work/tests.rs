@@ -168,6 +168,22 @@ fn the_first_choice_is_taken_back_after_hours() {
     assert_eq!(stage.clock(), Clock::Device);
 }
 
+/// Two ways to one server are two: each is tried for itself, and that the other one plays is told.
+#[test]
+fn another_way_is_told() {
+    let (library, own) =
+        (Fake::present("pipewire").by("its JACK library"), Fake::present("pipewire").by("its own"));
+    let mut stage = Stage::auto(&[&library, &own]);
+    library.set_present(false);
+    stage.pass(35 * SECOND);
+    assert_eq!((library.openings() > 1, own.openings()), (true, 1));
+    assert_eq!((stage.playing(), stage.clock()), (Some("pipewire"), Clock::Device));
+    assert_eq!(stage.told(), ["chosen pipewire", "lost pipewire", "chosen pipewire"]);
+    library.set_present(true);
+    stage.pass(SECOND);
+    assert_eq!(stage.told(), ["back pipewire"]);
+}
+
 /// With nothing to take its place, a device that was away for long is taken back within a second; what was told is that it
 /// was lost and that it is back, and in between it counts as lost, not as null.
 #[test]
