@@ -12,8 +12,7 @@ use crate::trouble::{Exit, Trouble};
 
 const EXAMPLES: &str = "\
 Examples:
-  forebay stop                            end the daemon, whoever plays; producers are told to start none
-  forebay stop && aplay out.wav           what it wrote is whole then
+  forebay stop                            end the daemon, whoever plays; what it recorded is whole then
   forebay stop --json";
 
 /// Arguments of `stop`.
