@@ -1,5 +1,6 @@
 //! The daemon as a process: one per user, born when needed, gone when not, replaced by a newer one.
 
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -97,6 +98,30 @@ fn stop_ends_the_daemon() {
     let outcome = scene.forebay(&["stop"]);
     assert_eq!(outcome.code, 4, "{}", outcome.err);
     assert!(outcome.err.contains("no daemon runs"), "{}", outcome.err);
+}
+
+/// When `stop` says that the daemon has ended, its lock is free and what it wrote is whole; who played is told why, and starts
+/// no other.
+#[test]
+fn stop_is_the_end() {
+    let scene = Scene::new();
+    sound(&scene, 30.0);
+    let out = scene.path("out.wav");
+    let mut daemon = scene.daemon(&["--backend", "file", "--device", &out.display().to_string()]);
+    let command = scene.command(&["play", "sound.wav"]);
+    let playing = std::thread::spawn(move || crate::support::process::run("play", command));
+    scene.await_status("it plays", |status| status["engine"]["voices"] == 1);
+    let outcome = scene.forebay(&["stop"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.err);
+    let lock = std::fs::File::open(scene.path("run/forebay/daemon.sock.lock")).unwrap();
+    flock(&lock, FlockOperation::NonBlockingLockExclusive).expect("nobody holds it any more");
+    drop(lock);
+    assert!(!crate::support::audio::Recording::read(&out).channels[0].is_empty());
+    assert_eq!(daemon.wait().code(), Some(0));
+    let player = playing.join().unwrap();
+    assert_eq!(player.code, 4, "{}", player.err);
+    assert!(player.err.contains("by forebay stop"), "{}", player.err);
+    assert_eq!(scene.forebay(&["status"]).code, 4, "no other runs");
 }
 
 /// `hush` silences what plays, and leaves it playing.

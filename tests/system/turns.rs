@@ -117,6 +117,20 @@ fn restart_to_stay() {
     end_background_daemon(&scene, &status);
 }
 
+/// A device is one of its backend: with another backend it does not stay.
+#[test]
+fn restart_with_another_backend() {
+    let scene = Scene::new();
+    let out = scene.path("out.wav");
+    let mut old = scene.daemon(&["--backend", "file", "--device", &out.display().to_string()]);
+    let outcome = scene.forebay(&["restart", "--backend", "null"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.err);
+    assert_eq!(old.wait().code(), Some(0));
+    let status = scene.status();
+    assert_eq!(status["device"]["backend"], "null");
+    end_background_daemon(&scene, &status);
+}
+
 /// Options with which no daemon starts: that is told with its own code, and a daemon with the old ones runs again.
 #[test]
 fn a_restart_that_fails_is_made_good() {

@@ -77,6 +77,8 @@ pub(crate) struct Core {
     pub(crate) commands_in: crate::server::Sender,
     pub(crate) began: Instant,
     pub(crate) stopping: bool,
+    /// Who asked for the end wants no daemon in place of this one.
+    pub(crate) ends_for_good: bool,
     /// Turns are quick until then.
     pub(crate) stirred_until: Instant,
     /// Something plays, or is on its way out.
@@ -113,6 +115,7 @@ impl Core {
             commands_in,
             began: now,
             stopping: false,
+            ends_for_good: false,
             stirred_until: now,
             active: false,
             page_faults: 0,
@@ -341,7 +344,7 @@ impl Core {
     /// The last words, as far as they can be said without waiting.
     fn say_goodbye(&mut self) {
         self.engine.hush(true);
-        self.tell_everybody(&notification_line(&protocol::Closing {}));
+        self.tell_everybody(&notification_line(&protocol::Closing { is_final: self.ends_for_good }));
         for peer in self.peers.values_mut() {
             let _gone = peer.connection.flush();
         }

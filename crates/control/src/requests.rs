@@ -41,7 +41,8 @@ impl Core {
                 self.hush();
                 Ok(Some(reply_line(&reply_to, &Done {})))
             }
-            Call::Shutdown(_) => {
+            Call::Shutdown(shutdown) => {
+                self.ends_for_good |= shutdown.is_final;
                 self.hooks.shutdown();
                 Ok(Some(reply_line(&reply_to, &Done {})))
             }

@@ -10,7 +10,7 @@ use common::hostile::Hostile;
 use common::{Honest, Pace, Stage, Wire, assert_is_signal, play};
 use forebay_control::Settings;
 use protocol::{
-    CloseMode, Devices, ErrorWord, EvictReason, FromDaemon, HandOff, Hello, Hush, LeadSetting,
+    CloseMode, Closing, Devices, ErrorWord, EvictReason, FromDaemon, HandOff, Hello, Hush, LeadSetting,
     MAX_LINE_BYTES, Notification, Ping, Shutdown as ShutdownRequest, StatusRequest, StatusWatch, VoiceClose,
     VoiceOpen, VoiceRef, VoiceSet,
 };
@@ -61,7 +61,7 @@ fn every_method_answers() {
     wire.call(&StatusWatch { interval_ms: 20 });
     assert!(matches!(wire.next_news(), Notification::Status(_)));
     wire.call(&StatusWatch { interval_ms: 0 });
-    wire.call(&ShutdownRequest {});
+    wire.call(&ShutdownRequest::default());
     assert_eq!(*stage.told.shutdown.lock().unwrap(), 1);
     assert_eq!(common::methods().len(), 10, "this test walks over all of them");
 }
@@ -291,17 +291,26 @@ fn a_flood_of_voices() {
     assert_is_signal(stage.recorded(tap));
 }
 
-/// The daemon's end: everybody is told, everything fades, every connection closes, the engine comes back.
+/// The daemon's end: everybody is told, and whether it is for good; everything fades, every connection closes, the engine
+/// comes back.
 #[test]
 fn the_end_is_told() {
-    let mut stage = Stage::new();
-    let honest = Honest::new(&stage, "one");
-    let mut wire = Wire::connect(&stage.socket());
-    wire.call(&Ping {});
-    assert!(stage.server.take().unwrap().stop().is_some());
-    assert!(wire.until_hung_up().iter().any(|news| matches!(news, Notification::Closing(_))));
-    while honest.session.closed().is_none() {
-        std::thread::yield_now();
+    let asked = [None, Some(false), Some(true)];
+    for (is_final, asked) in asked.into_iter().map(|asked| (asked == Some(true), asked)) {
+        let mut stage = Stage::new();
+        let honest = Honest::new(&stage, "one");
+        let mut wire = Wire::connect(&stage.socket());
+        match asked {
+            Some(is_final) => wire.call(&ShutdownRequest { is_final }),
+            None => wire.call(&Ping {}),
+        };
+        assert!(stage.server.take().unwrap().stop().is_some());
+        assert!(wire.until_hung_up().contains(&Notification::Closing(Closing { is_final })));
+        let why = std::iter::repeat_with(|| honest.session.closed()).find_map(|why| {
+            std::thread::yield_now();
+            why
+        });
+        assert_eq!(why.unwrap().contains("forebay stop"), is_final);
     }
 }
 

@@ -215,7 +215,7 @@ impl Poke {
 
 /// A kind of device.
 pub trait Backend: Send + Sync {
-    /// Its name, as `--backend` takes it.
+    /// Its name, as `--backend` takes it. Several ways to one server have one name.
     fn name(&self) -> &'static str;
     /// What its calls go through. One that hangs there holds up all others that do, so these wait for it, and no others.
     fn way(&self) -> &'static str {
@@ -244,14 +244,6 @@ pub enum OpenError {
         name: String,
         /// What there is in this build.
         known: Vec<&'static str>,
-    },
-    /// The backend exists but is not in this build.
-    #[error("backend `{backend}` is not in this build: build with --features {feature}")]
-    NotBuilt {
-        /// The backend.
-        backend: &'static str,
-        /// The cargo feature.
-        feature: &'static str,
     },
     /// The sound server (or its library) is not there.
     #[error("{backend}: {detail}; {remedy}")]

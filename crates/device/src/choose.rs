@@ -67,7 +67,8 @@ impl Candidate {
 
     /// Whether it opens the same device the same way.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.backend.name() == other.backend.name() && self.want.device == other.want.device
+        let (ours, theirs) = (&self.backend, &other.backend);
+        (ours.name(), ours.way()) == (theirs.name(), theirs.way()) && self.want.device == other.want.device
     }
 
     pub(crate) fn is_null(&self) -> bool {
@@ -93,8 +94,8 @@ impl Selection {
         let named = "as asked";
         let list = match name {
             "auto" => return Ok(Self::automatic(want)),
-            "jack" => vec![Candidate::new(Jack::JACKD, want, named)],
-            "pipewire" => pipewire(want, named),
+            "jack" => vec![Candidate::new(Jack::JACKD, &Jack::JACKD.heed(want), named)],
+            "pipewire" => pipewire(&Jack::PIPEWIRE.heed(want), named),
             "alsa" | "cpal" => vec![Candidate::new(Alsa, want, named)],
             "null" => vec![Candidate::new(Null, want, named)],
             "file" => vec![Candidate::new(File, &file_want(want), named).of_kind(Kind::Recording)],
@@ -230,6 +231,34 @@ mod tests {
             assert!(list.is_empty());
         }
         assert!(offered("pipewire", &Want::default()).iter().any(|it| it.backend.name() == "alsa"));
+    }
+
+    /// What is listed is chosen by its backend and its name: a server's own name means its own outputs. `auto` hears a device
+    /// of the system in it.
+    #[test]
+    fn a_server_is_no_client() {
+        let device = |backend: &str, device: &str| {
+            let want =
+                Want { device: Some(device.into()), jack_server: Some("studio".into()), ..Want::default() };
+            offered(backend, &want).remove(0).want.device
+        };
+        assert_eq!(device("jack", "studio"), None);
+        assert_eq!(device("jack", "mixer").as_deref(), Some("mixer"));
+        assert_eq!(device("pipewire", "default"), None);
+        assert_eq!(device("pipewire", "nullsink").as_deref(), Some("nullsink"));
+        assert_eq!(device("auto", "default").as_deref(), Some("default"));
+        for (name, _) in devices() {
+            assert!(BACKENDS.contains(&name), "{name}");
+        }
+    }
+
+    /// The ways to PipeWire have one name and are told apart all the same: one that hangs is not the other.
+    #[test]
+    fn ways_are_told_apart() {
+        let ways = offered("pipewire", &Want::default());
+        for (at, way) in ways.iter().enumerate() {
+            assert!(ways.iter().enumerate().all(|(other, it)| it.is_same(way) == (other == at)));
+        }
     }
 
     /// Where nobody knows the device, the error names it and all that there is; one that knows it and refuses comes first.

@@ -435,6 +435,31 @@ fn auto_takes_what_is_there() {
     wait_more(&log, 1000);
 }
 
+/// Each line of what can be played on, chosen by what it says, plays there.
+#[test]
+fn what_is_listed_can_be_chosen() {
+    const CASE: &str = "what_is_listed_can_be_chosen";
+    if std::env::var_os("PIPEWIRE_RUNTIME_DIR").is_none() {
+        let (pipewire, jackd) = match (PipeWire::start(48_000, 256), Jackd::start(48_000, 256, 2, false)) {
+            (Ok(pipewire), Ok(jackd)) => (pipewire, jackd),
+            (Err(missing), _) | (_, Err(missing)) => return eprintln!("{missing}"),
+        };
+        let mut env: Vec<_> = pipewire.env().into_iter().map(|(name, value)| (name, value.into())).collect();
+        env.push(("JACK_DEFAULT_SERVER", jackd.name().into()));
+        is_child(CASE, &env);
+        return;
+    }
+    let listed = forebay_device::devices().into_iter().flat_map(|(_, devices)| devices.unwrap_or_default());
+    let listed: Vec<_> = listed.filter(|it| ["jack", "pipewire"].contains(&it.backend)).collect();
+    assert!(["jack", "pipewire"].iter().all(|name| listed.iter().any(|it| it.backend == *name)));
+    for it in listed {
+        let (supervisor, notices) = on(it.backend, Want { device: Some(it.name), ..Want::default() });
+        let said = wait_notice(&notices, |notice| matches!(notice, Notice::Chosen(_))).to_string();
+        assert!(said.starts_with(&format!("playing on {} (", it.backend)), "{said}");
+        supervisor.close().unwrap();
+    }
+}
+
 /// PipeWire, found by `auto` and reached through its JACK library, is killed and started again: null in between, then taken
 /// back.
 #[test]
@@ -453,10 +478,18 @@ fn pipewire_killed_and_back() {
     }
     let (supervisor, notices) = on("auto", Want::default());
     let said = wait_notice(&notices, |notice| matches!(notice, Notice::Chosen(_))).to_string();
-    assert!(said.starts_with("playing on pipewire-jack"), "{said}");
+    assert!(said.starts_with("playing on pipewire ("), "{said}");
     let (renderer, log) = Numbered::new(48_000, 2);
     supervisor.seat(renderer).unwrap();
     wait_more(&log, 5000);
+    if testkit::servers::is_installed("pw-jack") && testkit::servers::is_installed("jack_lsp") {
+        let ports =
+            || std::process::Command::new("pw-jack").args(["jack_lsp", "-l", "forebay:out_1"]).output();
+        let wanted = format!("port capture latency = [ {LATENCY_FRAMES} {LATENCY_FRAMES} ] frames");
+        wait_for("the latency", || String::from_utf8_lossy(&ports().unwrap().stdout).contains(&wanted));
+    } else {
+        eprintln!("SKIPPED: the latency on PipeWire, for pw-jack or jack_lsp is not installed");
+    }
     let pid: i32 = std::env::var("FOREBAY_TEST_SERVER").unwrap().parse().unwrap();
     let killed = Instant::now();
     rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();

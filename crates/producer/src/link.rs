@@ -237,8 +237,15 @@ fn memory_rides(result: &Value) -> bool {
 
 impl State {
     fn notify(&mut self, news: Notification) {
-        if let Notification::Evicted(evicted) = &news {
-            self.closed = Some(format!("evicted: {:?}", evicted.reason).to_lowercase());
+        // The last word before it hangs up says more than that it does.
+        match &news {
+            Notification::Evicted(evicted) => {
+                self.closed = Some(format!("evicted: {:?}", evicted.reason).to_lowercase());
+            }
+            Notification::Closing(closing) if closing.is_final => {
+                self.closed = Some("it was told to end for good, by forebay stop".to_owned());
+            }
+            _ => {}
         }
         self.notifications.push_back(news);
         if self.notifications.len() > KEPT_NOTIFICATIONS {

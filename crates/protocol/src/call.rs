@@ -304,10 +304,18 @@ empty! {
     Devices,
     /// `hush`: fades every voice out within 20 ms.
     Hush,
-    /// `shutdown`: fades out and ends the daemon.
-    Shutdown,
     /// `ping`: an empty reply.
     Ping
+}
+
+/// `shutdown`: fades out and ends the daemon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Shutdown {
+    /// Nobody is to start another in its place by itself: every producer is told so with `closing`.
+    #[serde(default, rename = "final", skip_serializing_if = "std::ops::Not::not")]
+    pub is_final: bool,
 }
 
 /// The reply of what has nothing to tell.

@@ -149,4 +149,8 @@ pub struct DeviceChanged {
 /// `closing`: the daemon fades out and ends; the connection closes after this.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Closing {}
+pub struct Closing {
+    /// Somebody wants no daemon at all (`forebay stop`): start none in its place. Else another may come, or be started.
+    #[serde(default, rename = "final")]
+    pub is_final: bool,
+}

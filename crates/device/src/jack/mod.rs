@@ -33,6 +33,21 @@ impl Jack {
             Flavour::PipeWire => pipewire_answers(),
         }
     }
+
+    /// What its server is called.
+    fn server_name(self, want: &Want) -> String {
+        match self.flavour {
+            Flavour::System => server_of(want),
+            Flavour::PipeWire => "default".into(),
+        }
+    }
+
+    /// `want` where this backend was chosen by name. Its server as the device, which is how it is listed, means the outputs
+    /// that are taken where none is named; any other device is a client to connect to.
+    pub(crate) fn heed(self, want: &Want) -> Want {
+        let server = self.server_name(want);
+        Want { device: want.device.clone().filter(|device| *device != server), ..want.clone() }
+    }
 }
 
 fn server_of(want: &Want) -> String {
@@ -43,7 +58,7 @@ impl Backend for Jack {
     fn name(&self) -> &'static str {
         match self.flavour {
             Flavour::System => "jack",
-            Flavour::PipeWire => "pipewire-jack",
+            Flavour::PipeWire => "pipewire",
         }
     }
 
@@ -58,13 +73,12 @@ impl Backend for Jack {
     }
 
     fn devices(&self) -> Result<Vec<DeviceInfo>, OpenError> {
-        let server = default_server();
+        let name = self.server_name(&Want::default());
         let runs = self.is_running(&Want::default());
         let description = match self.flavour {
-            Flavour::System => format!("the JACK server `{server}`"),
+            Flavour::System => format!("the JACK server `{name}`"),
             Flavour::PipeWire => "PipeWire, through its JACK library".into(),
         };
-        let name = if self.flavour == Flavour::PipeWire { "default".into() } else { server };
         let device = DeviceInfo { backend: self.name(), name, description, is_default: true };
         Ok(if runs { vec![device] } else { Vec::new() })
     }

@@ -124,6 +124,12 @@ impl Opening {
         (std::mem::take(&mut self.refusals), active)
     }
 
+    /// What is being tried goes through it.
+    #[cfg(test)]
+    pub(super) fn way(&self) -> Option<&'static str> {
+        self.trying.as_ref().map(|trying| trying.way)
+    }
+
     /// Waits no longer for the candidate that is being tried.
     pub(super) fn abandon(&mut self) -> Option<Busy> {
         self.trying.take().map(|Trying { way, answer, .. }| Busy::Opening { way, answer })

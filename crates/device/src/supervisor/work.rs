@@ -39,7 +39,7 @@ struct Trial {
     since_ns: u64,
 }
 
-/// Time is a parameter throughout: only [`Work::run`] looks at the clock.
+/// Time is a parameter throughout: only [`Work::run`] and [`Work::open_first`], which waits, look at the clock.
 pub(super) struct Work {
     seat: RendererSeat,
     poke: Poke,
@@ -117,12 +117,14 @@ impl Work {
 
     /// Opens the first device of the selection that can be opened. Waits for it.
     pub(super) fn open_first(&mut self) -> Result<(), OpenError> {
+        let opening = Opening::start(self.selection.offers(), &self.seat, &self.poke, rt::monotonic_ns());
+        let (refusals, active) = opening.wait(&mut self.busy);
+        // That may have taken seconds, which are not those that the device has to begin in.
         let now_ns = rt::monotonic_ns();
-        let opening = Opening::start(self.selection.offers(), &self.seat, &self.poke, now_ns);
-        match opening.wait(&mut self.busy) {
-            (refusals, Some(active)) => self.install(active, &refusals, now_ns),
-            (refusals, None) if self.selection.last_resort.is_some() => self.fill_the_gap(&refusals, now_ns),
-            (refusals, None) => return Err(self.selection.refusal(refusals)),
+        match active {
+            Some(active) => self.install(active, &refusals, now_ns),
+            None if self.selection.last_resort.is_some() => self.fill_the_gap(&refusals, now_ns),
+            None => return Err(self.selection.refusal(refusals)),
         }
         Ok(())
     }

@@ -324,6 +324,7 @@ pub(crate) fn said(news: &Notification, rate: SampleRate) -> Option<String> {
             Some(format!("thrown out by the daemon: {:?}", it.reason).to_lowercase())
         }
         Notification::Device(it) => Some(format!("{} '{}' {}", it.backend, it.name, it.state)),
+        Notification::Closing(it) if it.is_final => Some("the daemon ends for good: forebay stop".to_owned()),
         Notification::Closing(_) => Some("the daemon ends".to_owned()),
         _ => None,
     }

@@ -1,10 +1,10 @@
 //! `forebay restart`: the daemon that runs ends with a fade, and this version takes its place with the same options.
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Parser};
 use serde_json::{Value, json};
 
-use crate::cli::AudioArgs;
+use crate::cli::{self, AudioArgs, Cli};
 use crate::console;
 use crate::daemon::lock::Holder;
 use crate::daemon::start::{self, Started};
@@ -32,8 +32,7 @@ pub(crate) struct RestartArgs {
 
 /// Ends the old daemon, if there is one, and starts a new one.
 pub(crate) fn run(args: &RestartArgs, audio: &AudioArgs) -> Result<()> {
-    // What makes no sense is said while the old one plays on.
-    devices::wanted(audio)?;
+    check(args, audio)?;
     let (old, ready) = replace(args, audio)?;
     if audio.json {
         let old = old.map(|old| json!({ "pid": old.pid, "version": old.version }));
@@ -48,6 +47,15 @@ pub(crate) fn run(args: &RestartArgs, audio: &AudioArgs) -> Result<()> {
     ))?)
 }
 
+/// What makes no sense, also together with the options that are kept, is said while the old daemon plays on.
+fn check(args: &RestartArgs, audio: &AudioArgs) -> Result<(), Trouble> {
+    let old = end::holder(&console::place()?.lock())?.unwrap_or_default();
+    let asked = merged(&old.args, args, audio);
+    let run = ["forebay", "run"].into_iter().chain(asked.iter().map(String::as_str));
+    let cli = Cli::try_parse_from(run).map_err(|error| cli::misread(&error))?;
+    devices::wanted(&cli.audio).map(drop)
+}
+
 /// The daemon that ran, and what the new one says of itself. A producer that lost its daemon may start one in this very
 /// instant: that one is replaced as well.
 fn replace(args: &RestartArgs, audio: &AudioArgs) -> Result<(Option<Holder>, Value), Trouble> {
@@ -55,7 +63,7 @@ fn replace(args: &RestartArgs, audio: &AudioArgs) -> Result<(Option<Holder>, Val
     let mut first = None;
     let mut tries = 0;
     loop {
-        let ended = end::end(&place)?;
+        let ended = end::yield_place(&place)?;
         let old = first.take().or_else(|| ended.clone());
         let asked = merged(old.as_ref().map_or(&[][..], |old| &old.args), args, audio);
         let trouble = match start::start(&asked) {
@@ -80,13 +88,20 @@ fn replace(args: &RestartArgs, audio: &AudioArgs) -> Result<(Option<Holder>, Val
 /// A start that failed is made good: the daemon that ran is started again, so that what played finds one.
 fn bring_back(old: Option<&Holder>, asked: &[String], trouble: Trouble) -> Trouble {
     let Some(old) = old.filter(|old| old.args != asked) else { return trouble };
-    match start::start(&old.args) {
-        Ok(_) => trouble.and("a daemon runs again, with the options of before"),
+    made_good(trouble, start::start(&old.args))
+}
+
+fn made_good(trouble: Trouble, again: Result<Started, Trouble>) -> Trouble {
+    match again {
+        Ok(Started::Ours(_)) => trouble.and("a daemon runs again, with the options of before"),
+        Ok(Started::Another(other)) => {
+            trouble.and(format!("one with the options of before was not started ({other})"))
+        }
         Err(again) => trouble.and(format!("with the options of before none starts either ({again})")),
     }
 }
 
-/// The old options, except those that are given anew or that they rule out.
+/// The old options, except those that are given anew or that they rule out: a device is one of its backend.
 fn merged(old: &[String], args: &RestartArgs, audio: &AudioArgs) -> Vec<String> {
     let flag = |arg: &str| arg.split('=').next().unwrap_or_default().to_owned();
     let mut asked = audio.for_daemon();
@@ -96,6 +111,10 @@ fn merged(old: &[String], args: &RestartArgs, audio: &AudioArgs) -> Vec<String> 
         asked.push("--stay".to_owned());
         given.extend(["--stay".to_owned(), "--idle".to_owned()]);
     }
+    let backend = asked.iter().find(|arg| flag(arg) == "--backend");
+    if backend.is_some_and(|backend| !old.contains(backend)) {
+        given.push("--device".to_owned());
+    }
     let mut all: Vec<_> = old.iter().filter(|arg| !given.contains(&flag(arg))).cloned().collect();
     all.extend(asked);
     all
@@ -104,8 +123,8 @@ fn merged(old: &[String], args: &RestartArgs, audio: &AudioArgs) -> Vec<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Cli, Command};
-    use clap::Parser;
+    use crate::cli::Command;
+    use crate::trouble::Exit;
 
     /// The options of a daemon that had `old` after `forebay restart LINE`; `run` understands them.
     fn after(old: &[&str], line: &[&str]) -> Vec<String> {
@@ -126,6 +145,20 @@ mod tests {
         assert_eq!(after(&old, &["--stay"]), ["--backend=jack", "--period=64", "--stay"]);
         assert_eq!(after(&["--stay"], &["--stay"]), ["--stay"]);
         assert_eq!(after(&["--stay"], &[]), ["--stay"]);
+        let card = ["--backend=alsa", "--device=hw:1", "--stay"];
+        assert_eq!(after(&card, &["--backend", "null"]), ["--stay", "--backend=null"]);
+        assert_eq!(after(&card, &["--backend", "alsa"]), ["--device=hw:1", "--stay", "--backend=alsa"]);
+        assert_eq!(after(&card, &["--device", "hw:2"]), ["--backend=alsa", "--stay", "--device=hw:2"]);
         assert_eq!(after(&["--gain-db=-3", "--stay"], &["--gain-db", "-6"]), ["--stay", "--gain-db=-6"]);
+    }
+    /// After a start that failed it is told what runs: only our own child has the options of before.
+    #[test]
+    fn what_runs_after_a_failure_is_told() {
+        let told = |again| made_good(Trouble::new(Exit::Device, "no"), again).to_string();
+        assert!(told(Ok(Started::Ours(json!({})))).contains("runs again, with the options of before"));
+        let another = Trouble::new(Exit::Daemon, "a daemon runs already (process 7)");
+        let said = told(Ok(Started::Another(another)));
+        assert!(said.contains("process 7") && !said.contains("runs again"), "{said}");
+        assert!(told(Err(Trouble::new(Exit::Device, "busy"))).contains("none starts either (busy)"));
     }
 }

@@ -1,4 +1,4 @@
-//! `forebay stop`: the daemon fades out and ends.
+//! `forebay stop`: the daemon fades out and ends, and nobody starts another in its place by itself.
 
 use anyhow::Result;
 use clap::Args;
@@ -12,7 +12,7 @@ use crate::trouble::{Exit, Trouble};
 
 const EXAMPLES: &str = "\
 Examples:
-  forebay stop                            end the daemon, whoever plays; producers are told
+  forebay stop                            end the daemon, whoever plays; what it recorded is whole then
   forebay stop --json";
 
 /// Arguments of `stop`.
@@ -22,7 +22,7 @@ pub(crate) struct StopArgs {}
 
 /// Ends the daemon that runs.
 pub(crate) fn run(audio: &AudioArgs) -> Result<()> {
-    let Some(old) = end::end(&console::place()?)? else {
+    let Some(old) = end::stop(&console::place()?)? else {
         return Err(Trouble::new(Exit::NoDaemon, "no daemon runs").remedy("there is nothing to stop").into());
     };
     if audio.json {

@@ -12,25 +12,53 @@ use crate::console::Console;
 use crate::trouble::{Exit, Trouble};
 
 /// How long a daemon may take until it serves nobody.
-const END_TIMEOUT: Duration = Duration::from_secs(5);
+const UNSERVED_WITHIN: Duration = Duration::from_secs(5);
+/// How long it may take after that: the fade, and a device that does not close.
+const ENDED_WITHIN: Duration = Duration::from_secs(10);
+/// Between two looks. Each takes a place in the queue of a daemon that stands still.
+const PAUSE: Duration = Duration::from_millis(20);
 
-/// Asks the daemon that runs to end, and waits until it serves nobody any more; its successor waits for its lock. One that
-/// does not understand is sent SIGTERM, which every version takes as the same wish.
-pub(crate) fn end(place: &Place) -> Result<Option<Holder>, Trouble> {
+/// Ends the daemon that runs, for good: every producer is told to start none in its place. Returns when it has let go of its
+/// device and of its lock, so that a file that it wrote is whole.
+pub(crate) fn stop(place: &Place) -> Result<Option<Holder>, Trouble> {
+    let Some(holder) = make_way(place, true)? else { return Ok(None) };
+    let deadline = Instant::now() + ENDED_WITHIN;
+    while self::holder(&place.lock())?.is_some_and(|now| now.pid == holder.pid) {
+        if Instant::now() > deadline {
+            return Err(Trouble::new(
+                Exit::Daemon,
+                format!("the daemon (process {}) serves nobody any more, but has not ended", holder.pid),
+            )
+            .remedy(format!("its device may hang: wait, or end it yourself (kill -9 {})", holder.pid)));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(Some(holder))
+}
+
+/// Ends the daemon that runs, for another that is about to start. Returns when it serves nobody any more: its successor waits
+/// for its lock.
+pub(crate) fn yield_place(place: &Place) -> Result<Option<Holder>, Trouble> {
+    make_way(place, false)
+}
+
+/// Asks the daemon that runs to end, and waits until it serves nobody any more. One that does not understand is sent SIGTERM,
+/// which every version takes as the same wish.
+fn make_way(place: &Place, is_final: bool) -> Result<Option<Holder>, Trouble> {
     let Some(holder) = holder(&place.lock())? else { return Ok(None) };
-    let asked = Console::connect().and_then(|console| console.ask(&protocol::Shutdown {}));
+    let asked = Console::connect().and_then(|console| console.ask(&protocol::Shutdown { is_final }));
     if let Err(trouble) = asked {
         terminate(holder.pid).map_err(|error| {
             Trouble::new(Exit::Daemon, format!("the daemon does not end ({trouble}; {error})"))
                 .remedy(format!("end process {} yourself", holder.pid))
         })?;
     }
-    let deadline = Instant::now() + END_TIMEOUT;
+    let deadline = Instant::now() + UNSERVED_WITHIN;
     while door::is_served(place.socket()) {
         if Instant::now() > deadline {
             return Err(does_not_end(holder.pid));
         }
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(PAUSE);
     }
     Ok(Some(holder))
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use producer::{Connect, Session};
-use protocol::{LeadSetting, LeadWord, Status, StatusRequest};
+use protocol::{DeviceStatus, LeadSetting, LeadWord, Status, StatusRequest};
 use serde_json::Value;
 
 use super::devices;
@@ -78,13 +78,19 @@ fn has_another_device(status: &Status, audio: &AudioArgs) -> Result<bool, Troubl
     let (backend, name) = devices::numbered(asked, audio.device.clone())?;
     let device = status.device.as_ref();
     let differs = [
-        backend != "auto" && device.is_some_and(|d| d.backend != backend),
+        backend != "auto" && device.is_some_and(|d| !is_of(d, &backend)),
         name.is_some_and(|name| device.is_some_and(|d| !d.name.contains(&name))),
         audio.period.is_some_and(|frames| device.is_some_and(|d| d.period_frames != frames)),
         audio.rate.is_some_and(|hz| hz != status.engine.rate_hz),
         audio.channels.is_some_and(|count| u32::from(count) != status.engine.channels),
     ];
     Ok(differs.contains(&true))
+}
+
+/// Whether `device` is what `backend` stands for: PipeWire may be reached through its ALSA layer.
+fn is_of(device: &DeviceStatus, backend: &str) -> bool {
+    let through_the_layer = backend == "pipewire" && device.backend == "alsa" && device.name == "pipewire";
+    device.backend == backend || through_the_layer
 }
 
 /// As its own options, `args`, tell: how it looks to an audio server is no part of the status.
@@ -125,11 +131,24 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
     use clap::Parser;
-    use protocol::{DeviceStatus, EngineStatus};
+    use protocol::EngineStatus;
 
     fn asked(line: &str) -> AudioArgs {
         let words = ["forebay", "status"].into_iter().chain(line.split_whitespace());
         AudioArgs { backend: None, ..Cli::try_parse_from(words).unwrap().audio }
+    }
+
+    /// PipeWire is PipeWire by each of its ways; ALSA is not.
+    #[test]
+    fn ways_to_pipewire() {
+        let device = |backend: &str, name: &str| DeviceStatus {
+            backend: backend.into(),
+            name: name.into(),
+            ..Default::default()
+        };
+        assert!(is_of(&device("pipewire", "default"), "pipewire"));
+        assert!(is_of(&device("alsa", "pipewire"), "pipewire") && is_of(&device("alsa", "pipewire"), "alsa"));
+        assert!(!is_of(&device("alsa", "hw:1"), "pipewire") && !is_of(&device("null", "null"), "alsa"));
     }
 
     /// Whatever was asked for and is not so is noticed; what is so, or was not asked for, is not.

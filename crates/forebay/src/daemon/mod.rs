@@ -30,6 +30,7 @@ use session::Place;
 use crate::cli::{AudioArgs, JackPorts};
 use crate::trouble::{Exit, Trouble};
 use crate::{interrupt, version};
+use door::OwnSocket;
 use lifetime::{DeviceLife, Wish};
 use ports::VoicePorts;
 use resident::Resident;
@@ -104,7 +105,7 @@ pub(crate) struct Daemon {
     news: Receiver<News>,
     began: Instant,
     life: DeviceLife,
-    socket: std::path::PathBuf,
+    socket: OwnSocket,
     choice: String,
 }
 
@@ -133,7 +134,7 @@ impl Daemon {
                 .into());
         }
         forward(notices, news_in.clone())?;
-        let listener = door::bind(place.socket())?;
+        let (listener, socket) = door::bind(place.socket())?;
         let settings = Settings {
             lead: audio.lead.map(ensure::lead_setting).unwrap_or_default(),
             socket: place.socket().display().to_string(),
@@ -145,7 +146,7 @@ impl Daemon {
         let hooks = DaemonHooks { news: news_in, devices, resident, began };
         let server = Server::start(listener, engine, settings, Arc::new(hooks))?;
         let life = DeviceLife::new(patience.device);
-        Ok(Self { supervisor, server, news, began, life, socket: place.socket().to_owned(), choice })
+        Ok(Self { supervisor, server, news, began, life, socket, choice })
     }
 
     /// What plays, and why, in one line.
@@ -216,7 +217,7 @@ impl Daemon {
     /// Fade, goodbye, file complete, socket gone.
     fn end(self) -> anyhow::Result<Value> {
         // Gone before anything else: whoever looks for a daemon from now on starts a new one, which waits for the lock.
-        let _ = std::fs::remove_file(&self.socket);
+        self.socket.remove();
         if let Some(engine) = self.server.stop() {
             await_fade(&engine, &self.supervisor);
         }

@@ -29,7 +29,8 @@ impl Work {
         };
         if is_back {
             self.tell(Notice::Back { backend: info.backend, device: info.device });
-        } else if is_another {
+        } else if is_another || was_away {
+            // Also where it is the same by another way.
             self.tell(Notice::Chosen(choice));
         }
         if let Some(remark) = info.remark {

@@ -3,7 +3,7 @@
 mod fake;
 
 use super::*;
-use crate::backend::Want;
+use crate::backend::{Backend, Want};
 use crate::choose::Kind;
 use crate::supervisor::report::Clock;
 use fake::Fake;
@@ -66,14 +66,19 @@ impl Stage {
         }
     }
 
-    /// The same where a call hangs, which nobody waits for.
-    fn pass_beside_a_hang(&mut self, ns: u64) {
+    /// The same where calls of `hung` hang, which nobody waits for; no other call takes any time.
+    fn pass_beside_a_hang(&mut self, hung: &Fake, ns: u64) {
         for _ in 0..ns / (50 * MS) {
             self.now_ns += 50 * MS;
             self.work.look(self.now_ns);
-            // What is not hung comes back.
-            std::thread::yield_now();
+            self.wait_until("the other calls", |it| it.outstanding().all(|way| way == hung.way()));
         }
+    }
+
+    /// The ways of the calls that have not come back.
+    fn outstanding(&self) -> impl Iterator<Item = &'static str> {
+        let opening = self.work.opening.as_ref().and_then(Opening::way);
+        self.work.busy.iter().map(Busy::way).chain(opening)
     }
 
     fn ask(&mut self, ask: Ask) {
@@ -121,6 +126,30 @@ impl Stage {
     }
 }
 
+/// The time that a device has to begin in is counted from when it is open, however long that took.
+#[test]
+fn a_slow_first_opening_is_no_dead_device() {
+    let jack = Fake::present("jack");
+    jack.set_moving(false);
+    let (hung, is_hung) = channel();
+    let slow = std::thread::spawn({
+        let jack = jack.clone();
+        move || {
+            let hang = jack.hang_opening();
+            hung.send(()).unwrap();
+            while jack.openings() == 0 {
+                std::thread::yield_now();
+            }
+            let end_ns = rt::monotonic_ns();
+            drop(hang);
+            end_ns
+        }
+    });
+    is_hung.recv().unwrap();
+    let stage = Stage::auto(&[&jack]);
+    assert!(stage.work.moved.at_ns >= slow.join().unwrap());
+}
+
 /// `auto` waits 30 s for a lost device, takes another, and gives it up as soon as the first returns, also after hours.
 #[test]
 fn the_first_choice_is_taken_back_after_hours() {
@@ -137,6 +166,22 @@ fn the_first_choice_is_taken_back_after_hours() {
     stage.pass(SECOND);
     assert_eq!((stage.playing(), stage.told()), (Some("jack"), vec!["back jack".into()]));
     assert_eq!(stage.clock(), Clock::Device);
+}
+
+/// Two ways to one server are two: each is tried for itself, and that the other one plays is told.
+#[test]
+fn another_way_is_told() {
+    let (library, own) =
+        (Fake::present("pipewire").by("its JACK library"), Fake::present("pipewire").by("its own"));
+    let mut stage = Stage::auto(&[&library, &own]);
+    library.set_present(false);
+    stage.pass(35 * SECOND);
+    assert_eq!((library.openings() > 1, own.openings()), (true, 1));
+    assert_eq!((stage.playing(), stage.clock()), (Some("pipewire"), Clock::Device));
+    assert_eq!(stage.told(), ["chosen pipewire", "lost pipewire", "chosen pipewire"]);
+    library.set_present(true);
+    stage.pass(SECOND);
+    assert_eq!(stage.told(), ["back pipewire"]);
 }
 
 /// With nothing to take its place, a device that was away for long is taken back within a second; what was told is that it
@@ -268,9 +313,9 @@ fn a_hung_opening_holds_up_nobody_else() {
     let hang = jack.hang_opening();
     jack.set_present(true);
     let tried = jack.openings() + 1;
-    stage.pass_beside_a_hang(SECOND);
+    stage.pass_beside_a_hang(&jack, SECOND);
     stage.wait_until("the call that hangs", |_| jack.openings() == tried);
-    stage.pass_beside_a_hang(31 * SECOND);
+    stage.pass_beside_a_hang(&jack, 31 * SECOND);
     assert_eq!(stage.clock(), Clock::Null);
     alsa.set_present(true);
     stage.now_ns += 3 * SECOND;
@@ -294,10 +339,10 @@ fn a_hung_closing_holds_up_nobody_else() {
     let answer = stage.wake();
     assert_eq!(stage.clock(), Clock::Null);
     assert!(answer.try_recv().is_err(), "the device may still come");
-    stage.pass_beside_a_hang(2 * SECOND);
+    stage.pass_beside_a_hang(&jack, 2 * SECOND);
     assert!(answer.try_recv().is_ok());
     jack.set_present(false);
-    stage.pass_beside_a_hang(2 * SECOND);
+    stage.pass_beside_a_hang(&jack, 2 * SECOND);
     assert_eq!(jack.openings(), 1);
     drop(hang);
     stage.wait_until("the closing", |it| it.work.busy.is_empty());

@@ -12,6 +12,7 @@ use units::{ChannelCount, SampleRate};
 #[derive(Clone)]
 pub(super) struct Fake {
     name: &'static str,
+    way: &'static str,
     told: Arc<Told>,
 }
 
@@ -41,7 +42,11 @@ impl Fake {
     }
 
     pub(super) fn absent(name: &'static str) -> Self {
-        Self { name, told: Arc::default() }
+        Self { name, way: name, told: Arc::default() }
+    }
+
+    pub(super) fn by(self, way: &'static str) -> Self {
+        Self { way, ..self }
     }
 
     pub(super) fn set_present(&self, is_present: bool) {
@@ -84,6 +89,10 @@ impl Fake {
 impl Backend for Fake {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn way(&self) -> &'static str {
+        self.way
     }
 
     fn devices(&self) -> Result<Vec<DeviceInfo>, OpenError> {
