@@ -126,6 +126,11 @@ export class Evaluator {
     return engineFrame + Math.ceil((fadeS + 0.01) * this.timeline.setup.rateHz);
   }
 
+  /** A sign of life, for the host's watchdog, whether anything plays or not. */
+  beat() {
+    this.timeline.guard[GUARD.beat] += 1;
+  }
+
   /** Renders until the target lead or for `budgetMs`. Returns whether it is there. */
   fill(budgetMs) {
     const { timeline } = this;

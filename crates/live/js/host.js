@@ -281,10 +281,16 @@ export class Host {
   }
 }
 
-function describe({ cause, error, name, topLevel }) {
-  const who = name !== undefined ? `voice ${name}` : topLevel ? 'the top level of the file' : 'the evaluator';
+function describe({ cause, error, name, topLevel, revision }) {
+  const who = culprit({ name, topLevel, revision });
   if (cause !== 'hang') return error ? `${who} ended its thread: ${error.message}` : `${who} ended its thread`;
   return topLevel ? `${who} does not end` : `${who} does not come back`;
+}
+
+function culprit({ name, topLevel, revision }) {
+  if (name !== undefined) return `voice ${name}`;
+  if (topLevel) return 'the top level of the file';
+  return revision === undefined ? 'the evaluator' : 'a promise or microtask of the file';
 }
 
 function consequence({ name, silent }) {

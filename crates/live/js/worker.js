@@ -196,6 +196,7 @@ class Thread {
   /** Fills, then sleeps or comes back at once. */
   #takeTurn() {
     clearTimeout(this.#timer);
+    this.#evaluator.beat();
     const reached = this.#evaluator.fill(this.#setup.render ? 50 : TURN_MS);
     this.#report();
     if (this.#stopAt !== undefined && this.#evaluator.timeline.now >= this.#stopAt) {

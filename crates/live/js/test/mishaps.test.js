@@ -94,6 +94,34 @@ test('late errors are told and nothing ends', options, async () => {
   assert.ok(residual(sound) < 1e-6);
 });
 
+// A promise or a microtask that never ends is noticed when nobody's code runs by name: the save is refused, or was already
+// where a voice began it, and what played plays on to the save that mends it.
+test('an endless promise is refused', options, async () => {
+  const endless = [
+    `Promise.resolve().then(() => { for (;;); });`,
+    `async function load() { await null; for (;;); }\nload();`,
+  ];
+  const sound = await played(SINE, async (live, save) => {
+    await live.next('edited');
+    for (const code of endless) {
+      await live.filled(FULL);
+      save(`${SINE}${code}`);
+      const refused = await live.next('refused');
+      assert.deepEqual([refused.what, refused.voice], ['hang', undefined], refused.message);
+    }
+    for (const name of ['a', 'b', 'c']) {
+      await live.filled(FULL);
+      save(`${SINE}play('${name}', async s => { await null; for (;;); });`);
+      assert.equal((await live.next('refused')).what, 'return');
+      assert.equal((await live.next('fault')).what, 'hang');
+    }
+    save(`${SINE}play('fine', s => 0);`);
+    assert.deepEqual((await live.next('edited')).voices, ['sine', 'fine']);
+    await sleep(600);
+  }, { lead });
+  assert.ok(residual(sound) < 1e-6);
+});
+
 // Code that ends its own thread is left out by name, as if it had hung.
 test('code that ends its thread is left out', options, async () => {
   const sound = await played(SINE, async (live, save) => {
