@@ -25,6 +25,10 @@ export class Host {
   #leadFrames;
   #thread;
   #watch;
+  /** The newest text of the file. */
+  #text;
+  /** What was sent before there was a session. */
+  #early = [];
   #revision = 0;
   /** The newest revision that is the file's. */
   #saved = 0;
@@ -38,6 +42,8 @@ export class Host {
   /** Engine frame of the last change. */
   #changedAt = 0;
   #stopping = false;
+  /** Whether the daemon said that it ends for good. */
+  #daemonStopped = false;
 
   constructor(options, thread, tell, exit) {
     this.#options = options;
@@ -56,12 +62,11 @@ export class Host {
   async begin() {
     const { file, socket, name, lead, daemon_args: daemonArgs } = this.#options;
     this.#watch = new Watch(file, {
-      changed: (change) => this.#source(change.source, change),
+      changed: (change) => this.#changed(change),
       problem: (message) => this.#tell({ event: 'problem', message }),
     });
-    let source;
     try {
-      source = this.#options.render ? fs.readFileSync(file, 'utf8') : this.#watch.begin();
+      this.#text = this.#options.render ? fs.readFileSync(file, 'utf8') : this.#watch.begin();
     } catch (error) {
       this.#fatal('file', `cannot read ${file}: ${error.message}`);
       return;
@@ -78,13 +83,14 @@ export class Host {
     const setup = this.#setup(hello);
     this.#leadFrames = setup.leadFrames;
     this.#thread.begin(setup);
-    this.#source(source, { seenMs: performance.timeOrigin + performance.now() });
+    this.#source(this.#text, { seenMs: now() });
+    for (const { code, sent } of this.#early.splice(0)) this.#source(code, sent);
   }
 
   /** A message of the parent process. */
   receive(message) {
     if (message.op === 'stop') this.stop(message.fade_ms ?? 50);
-    else if (message.op === 'send') this.#source(message.code, { seenMs: performance.timeOrigin + performance.now(), add: true, file: message.name ?? 'send' });
+    else if (message.op === 'send') this.#send(message.code, { seenMs: now(), add: true, file: message.name ?? 'send' });
     else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop and send` });
   }
 
@@ -115,6 +121,17 @@ export class Host {
       capacityFrames: 2 ** Math.ceil(Math.log2(wanted)),
       render: this.#options.render ?? false,
     };
+  }
+
+  /** Until there is a session, what is new waits for it. */
+  #changed({ source, seenMs }) {
+    this.#text = source;
+    if (this.#session) this.#source(source, { seenMs });
+  }
+
+  #send(code, sent) {
+    if (this.#session) this.#source(code, sent);
+    else this.#early.push({ code, sent });
   }
 
   #source(source, { seenMs, add = false, file = this.#options.file }) {
@@ -261,11 +278,13 @@ export class Host {
         return;
       }
       this.#tell({ event: method, ...params });
+      if (method === 'closing') this.#daemonStopped = params.final === true;
       if (method === 'muted' && FORGIVEN.has(params.reason)) this.#muted(params);
     });
     session.on('close', (error) => {
       if (this.#stopping) return;
-      this.#fatal('daemon', `the daemon has gone${error ? `: ${error.message}` : ''}`);
+      if (this.#daemonStopped) this.#fatal('stopped', 'the daemon was stopped');
+      else this.#fatal('daemon', `the daemon has gone${error ? `: ${error.message}` : ''}`);
     });
   }
 
@@ -279,6 +298,11 @@ export class Host {
     this.#watch?.end();
     this.#exit(code);
   }
+}
+
+/** In ms since 1970, as fine as `performance.now`. */
+function now() {
+  return performance.timeOrigin + performance.now();
 }
 
 function describe({ cause, error, name, topLevel, revision }) {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { reach } from '../../../../sdk/js/connection.js';
@@ -77,6 +78,66 @@ test('imported files are watched', { skip, timeout: 60000 }, async () => {
   });
   assert.ok(residual(sound) < 1e-6);
 });
+
+// What is saved and sent while the host connects is what is heard: the text that was read first does not come after it.
+test('a save and a send while the host connects', { skip, timeout: 60000 }, async () => {
+  const dir = fs.mkdtempSync('/tmp/forebay-live-test-');
+  const file = path.join(dir, 'piece.js');
+  fs.writeFileSync(file, `play('older', s => 0);`);
+  const daemon = await startDaemon();
+  const door = await lockedDoor(daemon);
+  const live = new LiveProcess({ file, socket: door.socket });
+  try {
+    await door.knocked;
+    fs.writeFileSync(file, `play('newer', s => 0);`);
+    live.send({ op: 'send', code: `play('sent', s => 0);` });
+    live.send({ op: 'nothing of this name' });
+    // The answer to what came behind it: the host has it, and still no session.
+    await live.next('problem');
+    door.open();
+    const heard = (name) => live.next(({ event, voices }) => event === 'edited' && voices.includes(name));
+    // The runtime may tell of the save later than of what was sent.
+    if (!(await heard('sent')).voices.includes('newer')) await heard('newer');
+    live.send({ op: 'send', code: `play('last', s => 0);` });
+    assert.deepEqual((await heard('last')).voices.filter((name) => name !== 'sent'), ['newer', 'last']);
+    assert.ok(!live.events.some(({ event }) => ['refused', 'fault', 'fatal'].includes(event)));
+    assert.equal(await live.stop(), 0);
+  } finally {
+    live.child.kill('SIGKILL');
+    door.stop();
+    await daemon.stop();
+  }
+  fs.rmSync(dir, { recursive: true });
+});
+
+/** Somebody in front of the daemon who answers nobody before `open()`; `knocked` resolves when there is somebody. */
+async function lockedDoor(daemon) {
+  const socket = path.join(daemon.dir, 'door');
+  const ends = new Set();
+  let open;
+  const opened = new Promise((resolve) => (open = resolve));
+  let knock;
+  const knocked = new Promise((resolve) => (knock = resolve));
+  const server = net.createServer((producer) => {
+    knock();
+    ends.add(producer.on('error', () => {}));
+    opened.then(() => {
+      const upstream = net.createConnection(daemon.socket).on('error', () => {});
+      ends.add(upstream);
+      producer.pipe(upstream).pipe(producer);
+    });
+  });
+  await new Promise((resolve) => server.listen(socket, resolve));
+  return {
+    socket,
+    knocked,
+    open,
+    stop() {
+      for (const end of ends) end.destroy();
+      server.close();
+    },
+  };
+}
 
 // A piece that can't be read, and a daemon that can't be had, end the host with a word and code 1.
 test('what can not begin says why', { skip, timeout: 60000 }, async () => {
