@@ -1,6 +1,7 @@
 // The host thread: socket, file, messages, and the fate of the evaluator. It runs no user code.
 
 import fs from 'node:fs';
+import { distance } from '../../../sdk/js/layout.js';
 import { connect } from '../../../sdk/js/session.js';
 import { HeldRefusal } from './held.js';
 import { Watch } from './watch.js';
@@ -169,7 +170,8 @@ export class Host {
   /** The guard speaks of frames that were heard: the code that made them may be gone already. */
   #muted({ slot, name, frame }) {
     this.#silenced.set(slot, name);
-    if (frame < this.#changedAt) this.#unsilence();
+    // The evaluator knows only the low words of the engine's frames.
+    if (distance(frame, this.#changedAt) < 0) this.#unsilence();
   }
 
   /** What the engine's guard silenced has new code: it may be heard again. */

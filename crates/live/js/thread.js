@@ -54,7 +54,7 @@ export class EvaluatorThread {
       this.handlers.broken(this.#stillborn);
       return;
     }
-    this.#setup = { ...setup, rings: [], windows: [] };
+    this.#setup = { ...setup, rings: [], windows: [], generation: 0 };
     const half = (setup.leadFrames / setup.rateHz) * 500;
     const patienceMs = setup.render ? RENDER_PATIENCE_MS : Math.min(Math.max(half, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
     const patience = (ms) => Math.ceil(ms / WATCH_TURN_MS);
@@ -195,7 +195,8 @@ export class EvaluatorThread {
     const { windows, sources, failed } = this.#players;
     // What threw before would throw again.
     const without = [...this.#guilty, ...failed];
-    this.#setup = { ...this.#setup, windows, sources, without, successor: true };
+    const generation = this.#setup.generation + 1;
+    this.#setup = { ...this.#setup, windows, sources, without, generation };
     this.#post({ op: 'begin', setup: this.#setup, shared: this.#shared });
     const held = this.#held;
     this.#held = undefined;

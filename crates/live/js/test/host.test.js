@@ -6,7 +6,7 @@ import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { reach } from '../../../../sdk/js/connection.js';
-import { startDaemon } from '../../../../sdk/js/testing/daemon.js';
+import { startDaemon, startImpostor } from '../../../../sdk/js/testing/daemon.js';
 import { SINE, played, residual, skip, sleep } from '../testing/played.js';
 import { LiveProcess } from '../testing/process.js';
 
@@ -159,13 +159,13 @@ test('an automatic lead follows the stalls', { skip, timeout: 60000 }, async () 
   await played(SINE, async (live, save, { daemon }) => {
     await live.next('edited');
     const full = (status) => status.event === 'status' && status.lead_ms > 0.9 * status.target_lead_ms;
-    assert.equal(Math.round((await live.next(full)).target_lead_ms), 680);
+    const first = await live.next(full);
     live.child.kill('SIGSTOP');
     const console = await reach(daemon.socket, { start: false });
     const voice = async () => (await console.call('status')).producers[0].voices[0];
     while ((await voice()).state !== 'starved') await sleep(10);
     live.child.kill('SIGCONT');
-    const deeper = await live.next((status) => full(status) && status.target_lead_ms > 700);
+    const deeper = await live.next((status) => full(status) && status.target_lead_ms > first.target_lead_ms);
     assert.ok(deeper.target_lead_ms <= 1000);
     assert.equal(Math.round((await voice()).target_lead_ms), Math.round(deeper.target_lead_ms));
     console.close();
@@ -183,5 +183,31 @@ test('the end of the daemon is told', { skip, timeout: 60000 }, async () => {
   await daemon.stop();
   assert.equal((await live.next('fatal')).what, 'daemon');
   assert.equal(await live.ended, 1);
+  fs.rmSync(dir, { recursive: true });
+});
+
+// A daemon that ends for good says so, and is not to be started again.
+test('a daemon that was stopped is told as such', { skip, timeout: 60000 }, async () => {
+  const dir = fs.mkdtempSync('/tmp/forebay-live-test-');
+  const file = path.join(dir, 'piece.js');
+  fs.writeFileSync(file, SINE);
+  const daemon = await startDaemon();
+  const impostor = await startImpostor(daemon, (line) => {
+    if (line.trim() === '') return line;
+    const message = JSON.parse(line);
+    if (message.method === 'closing') message.params = { ...message.params, final: true };
+    return JSON.stringify(message);
+  });
+  const live = new LiveProcess({ file, socket: impostor.socket });
+  try {
+    await live.next('edited');
+    await daemon.stop();
+    const fatal = await live.next('fatal');
+    assert.deepEqual([fatal.what, fatal.message], ['stopped', 'the daemon was stopped']);
+    assert.equal(await live.ended, 1);
+  } finally {
+    live.child.kill('SIGKILL');
+    impostor.stop();
+  }
   fs.rmSync(dir, { recursive: true });
 });

@@ -65,6 +65,15 @@ test('a voice that returns nothing is told once', () =>
     assert.ok(stage.left('more').at(-1) > 0.09);
   }));
 
+// What goes wrong is told with the frame on which it first does, within whatever chunk.
+test('faults have their frame', () =>
+  staged((stage) => {
+    stage.save(`play('nan', s => s.n >= 9610 && s.n < 9900 ? NaN : 0.1);play('odd', s => s.n >= 9700 ? undefined : 0.1);`);
+    stage.play(19200);
+    const faults = said(stage, 'fault').map(({ what, voice, frame }) => [what, voice, frame]);
+    assert.deepEqual(faults, [['nan', 'nan', 9610], ['return', 'odd', 9700]]);
+  }));
+
 // Every channel is looked at, not only the first two; who returns nothing is silent on all of them.
 test('voices of four channels', () =>
   staged((stage) => {
@@ -89,7 +98,7 @@ test('four channels fall silent together', () =>
     assert.equal(fourth.at(-1), 0);
   }, { channels: 4 }));
 
-// What a voice logs is heard once, when it plays, and never more of it than a person can read.
+// What a voice logs is told once, when its frame is rendered for good, and never more of it than a person can read.
 test('a voice that logs', () =>
   staged((stage) => {
     const logs = () => said(stage, 'log').map(({ text }) => text);
