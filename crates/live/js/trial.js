@@ -156,6 +156,7 @@ export class Trial {
     hooks.reseed(seed(this.file));
     guard[GUARD.voice] = TOP_LEVEL;
     this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks }));
+    this.score.open = false;
     guard[GUARD.voice] = NOBODY;
     this.#patches = [];
     for (const [name, before] of this.#before) {

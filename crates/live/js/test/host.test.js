@@ -34,7 +34,7 @@ test('edits, mistakes and half-written files leave the music alone', { skip, tim
     live.send({ op: 'send', code: `play('sent', s => 0);` });
     assert.deepEqual((await live.next('edited')).joined, ['sent']);
     await sleep(600);
-  });
+  }, { lead: 5000 });
   assert.ok(residual(sound) < 1e-6);
 });
 
@@ -75,7 +75,7 @@ test('imported files are watched', { skip, timeout: 60000 }, async () => {
     fs.writeFileSync(part, 'export const level = 0 * 1;\n');
     assert.deepEqual((await live.next('edited')).joined, []);
     await sleep(600);
-  });
+  }, { lead: 5000 });
   assert.ok(residual(sound) < 1e-6);
 });
 

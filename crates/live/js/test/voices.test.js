@@ -147,3 +147,17 @@ test('what is thrown late is told once', () =>
     for (let n = 0; n < 1000; n++) stage.evaluator.late(new Error(`another: ${n}`));
     assert.ok(said(stage, 'fault').length <= 10);
   }));
+
+// What a promise says when the file has run would be heard at an unrelated change, or never: it is refused.
+test('a file that has run says nothing any more', () =>
+  staged((stage) => {
+    const calls = ["play('x', s => 0)", "kanon('x', mem => ({ update: () => 0 }))", "stop('sine')", "mute('sine')", 'clear()'];
+    stage.save(`${SINE}globalThis.forebayLate = [${calls.map((call) => `() => ${call}`)}];`);
+    const late = globalThis.forebayLate;
+    delete globalThis.forebayLate;
+    const { used } = stage.evaluator.timeline.arena;
+    for (const call of late) assert.throws(call, /comes too late/);
+    assert.equal(stage.evaluator.timeline.arena.used, used);
+    stage.save(`play('more', s => 0);`, { add: true });
+    assert.deepEqual(stage.evaluator.timeline.players.map(({ name }) => name), ['sine', 'more']);
+  }));
