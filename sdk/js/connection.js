@@ -57,11 +57,6 @@ export class Connection extends EventEmitter {
     this.#end(undefined);
   }
 
-  /** Lets the process exit while the connection is open. */
-  unref() {
-    this.#socket.unref();
-  }
-
   #receive(text) {
     this.#buffered += text;
     let from = 0;
@@ -119,8 +114,8 @@ export class Connection extends EventEmitter {
 }
 
 /** Connects to the daemon at `given`, or by an inherited socket, or where the environment says; where nothing listens and
- *  `start` allows it, starts `forebay run` with `daemonArgs` first. */
-export async function reach(given, { start = true, daemonArgs = [] } = {}) {
+ *  `start` allows it, starts `forebay run` with `daemonArgs` first. `graceMs` is for another daemon than that one. */
+export async function reach(given, { start = true, daemonArgs = [], graceMs = GRACE_MS } = {}) {
   const left = given === undefined ? inheritedSocket() : undefined;
   if (left) return new Connection(left);
   const place = placeOf(process.env, given);
@@ -132,7 +127,7 @@ export async function reach(given, { start = true, daemonArgs = [] } = {}) {
     if (error.code !== 'ENOENT' && error.code !== 'ECONNREFUSED') throw dialError(socket, error);
     if (!start) throw new ForebayError('no-daemon', `no daemon listens on ${socket}: start it with \`forebay run\``);
   }
-  return new Connection(await startDaemon(socket, daemonArgs, daemonEnvironment(place)));
+  return new Connection(await startDaemon(socket, { args: daemonArgs, env: daemonEnvironment(place), graceMs }));
 }
 
 /** The socket that the program which started this one has left it; only the first call gets it. A number that names no
@@ -168,7 +163,7 @@ function dialError(socket, error) {
 
 /** Starts `forebay run` in its own process group and resolves with a socket as soon as one listens: when two programs do
  *  so at once, the second daemon sees the first and ends, and both are served by the first. */
-async function startDaemon(socket, args, env) {
+async function startDaemon(socket, { args, env, graceMs }) {
   const binary = findBinary();
   const child = spawn(binary, ['run', ...args], {
     detached: true,
@@ -180,7 +175,7 @@ async function startDaemon(socket, args, env) {
   let failure = `no answer in ${patienceMs} ms`;
   const ended = (how) => {
     failure = how;
-    deadline = Math.min(deadline, performance.now() + GRACE_MS);
+    deadline = Math.min(deadline, performance.now() + graceMs);
   };
   child.once('error', (error) => ended(error.message));
   child.once('exit', (code, signal) => ended(`it ended with ${signal ?? `code ${code}`}`));

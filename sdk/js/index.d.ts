@@ -116,7 +116,8 @@ export class Session extends EventEmitter {
   readonly channels: number;
   readonly crossfadeFrames: number;
   readonly closed: boolean;
-  /** Engine frame of the next block, as of the last look. */
+  /** Engine frame of the next block, as of the last look: its low 32 bits, counted on from where they were when the
+   *  session began. Notifications have the whole number: compare the two as they wrap. */
   readonly engineFrame: number;
   /** Frames in the engine's last block. */
   readonly blockFrames: number;

@@ -74,7 +74,7 @@ export class RingWriter {
     this.#to = this.position;
     this.#markerWrite = control.word(this.#line + 4 * PRODUCER.markerWrite);
     /** `position - voice frame` within the newest future; undefined while a start marker is needed. */
-    this.offset = shape.offset;
+    this.offset = undefined;
   }
 
   /** An engine-owned word of this ring as of the control's last refresh; `index` is one of `ENGINE`. */

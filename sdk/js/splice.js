@@ -72,7 +72,7 @@ export function spliceVoices(session, voices, render, { guardMs, coverMs = DEFAU
 
 /** The first frames of a new future as bytes. What `render` throws has changed nothing. */
 function renderCover(session, voice, render, at, cover) {
-  const rendered = voice.staging.bytesOf(render(voice, at, cover), voice.channels);
+  const rendered = voice.coverStaging.bytesOf(render(voice, at, cover), voice.channels);
   const { frames } = rendered;
   if (frames < Math.min(cover, session.crossfadeFrames) || frames > voice.ring.spaceFrames) {
     throw new ForebayError('samples', `voice ${voice.name}: the new future has ${frames} frames where ${cover} were asked for`);

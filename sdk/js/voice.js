@@ -14,7 +14,8 @@ export class Voice extends EventEmitter {
   #session;
   #ring;
   #policy;
-  #staging = new Staging();
+  /** A write that waits keeps what is staged: what comes in between has a place of its own. */
+  #staging = { write: new Staging(), some: new Staging(), cover: new Staging() };
   #targetLead;
   #tail = Promise.resolve();
   #nextFrame = 0;
@@ -81,7 +82,7 @@ export class Voice extends EventEmitter {
 
   /** Writes what fits now, without waiting, and returns how many frames were taken. */
   writeSome(samples) {
-    const { bytes, from, frames } = this.#staging.bytesOf(samples, this.channels);
+    const { bytes, from, frames } = this.#staging.some.bytesOf(samples, this.channels);
     this.#session.refresh();
     return this.#take(bytes, from, frames);
   }
@@ -196,13 +197,13 @@ export class Voice extends EventEmitter {
     return this.#ring;
   }
 
-  /** The staging area, for `splice.js`. */
-  get staging() {
-    return this.#staging;
+  /** The staging area of covers, for `splice.js`. */
+  get coverStaging() {
+    return this.#staging.cover;
   }
 
   async #writeAll(samples, future) {
-    const { bytes, from, frames } = this.#staging.bytesOf(samples, this.channels);
+    const { bytes, from, frames } = this.#staging.write.bytesOf(samples, this.channels);
     let done = 0;
     for (;;) {
       if (this.#future !== future) return;

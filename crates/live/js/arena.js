@@ -8,6 +8,8 @@ import { HEAD, seed } from './state.js';
 export class Arena {
   #buffer;
   #windows = new Map();
+  /** Windows that are taken and no voice's own yet. */
+  #plans = new Set();
   #space;
 
   /** `windows` are those of an evaluator before, as it described them. */
@@ -43,6 +45,7 @@ export class Arena {
     }
     const planned = this.#view(name, shape, offset, slots);
     planned.replaces = present;
+    this.#plans.add(planned);
     return planned;
   }
 
@@ -67,14 +70,16 @@ export class Arena {
     const present = this.#windows.get(window.name);
     if (present === window) return;
     if (present) this.#space.free(extent(present));
+    this.#plans.delete(window);
     window.replaces = undefined;
     this.#windows.set(window.name, window);
   }
 
-  /** Gives back a window, planned or owned. */
+  /** Gives back a window, planned or owned; one that is neither any more was given back before. */
   release(window) {
-    if (this.#windows.get(window.name) === window) this.#windows.delete(window.name);
-    this.#space.free(extent(window));
+    const owned = this.#windows.get(window.name) === window;
+    if (owned) this.#windows.delete(window.name);
+    if (owned || this.#plans.delete(window)) this.#space.free(extent(window));
   }
 
   #view(name, shape, offset, slots) {

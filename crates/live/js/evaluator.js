@@ -126,6 +126,11 @@ export class Evaluator {
     return engineFrame + Math.ceil((fadeS + 0.01) * this.timeline.setup.rateHz);
   }
 
+  /** A sign of life, for the host's watchdog, whether anything plays or not. */
+  beat() {
+    this.timeline.guard[GUARD.beat] += 1;
+  }
+
   /** Renders until the target lead or for `budgetMs`. Returns whether it is there. */
   fill(budgetMs) {
     const { timeline } = this;
@@ -218,20 +223,19 @@ export class Evaluator {
       if (player.badFrames > 0) {
         const { state } = player.window;
         for (let i = 0; i < state.length; i++) if (!Number.isFinite(state[i])) state[i] = 0;
-        this.#blame(player, 'nan', 'gives NaN or blasts: cut there, its poisoned state reset');
+        this.#blame(player, 'nan', player.firstBad, 'gives NaN or blasts: cut there, its poisoned state reset');
       }
       if (player.oddReturns > 0) {
-        this.#blame(player, 'return', 'returns neither a number nor [left, right]: silent there');
+        this.#blame(player, 'return', player.firstOdd, 'returns neither a number nor [left, right]: silent there');
       }
       player.forget();
     }
   }
 
-  #blame(player, what, message) {
+  #blame(player, what, frame, message) {
     if (player.told.has(what)) return;
     player.told.add(what);
-    const { head, chunk } = this.timeline;
-    this.#say({ kind: 'fault', what, voice: player.name, frame: head - chunk, message });
+    this.#say({ kind: 'fault', what, voice: player.name, frame, message });
   }
 
   #failed(player, error) {

@@ -1,6 +1,7 @@
 // The host thread: socket, file, messages, and the fate of the evaluator. It runs no user code.
 
 import fs from 'node:fs';
+import { distance } from '../../../sdk/js/layout.js';
 import { connect } from '../../../sdk/js/session.js';
 import { HeldRefusal } from './held.js';
 import { Watch } from './watch.js';
@@ -25,6 +26,10 @@ export class Host {
   #leadFrames;
   #thread;
   #watch;
+  /** The newest text of the file. */
+  #text;
+  /** What was sent before there was a session. */
+  #early = [];
   #revision = 0;
   /** The newest revision that is the file's. */
   #saved = 0;
@@ -38,6 +43,8 @@ export class Host {
   /** Engine frame of the last change. */
   #changedAt = 0;
   #stopping = false;
+  /** Whether the daemon said that it ends for good. */
+  #daemonStopped = false;
 
   constructor(options, thread, tell, exit) {
     this.#options = options;
@@ -56,12 +63,11 @@ export class Host {
   async begin() {
     const { file, socket, name, lead, daemon_args: daemonArgs } = this.#options;
     this.#watch = new Watch(file, {
-      changed: (change) => this.#source(change.source, change),
+      changed: (change) => this.#changed(change),
       problem: (message) => this.#tell({ event: 'problem', message }),
     });
-    let source;
     try {
-      source = this.#options.render ? fs.readFileSync(file, 'utf8') : this.#watch.begin();
+      this.#text = this.#options.render ? fs.readFileSync(file, 'utf8') : this.#watch.begin();
     } catch (error) {
       this.#fatal('file', `cannot read ${file}: ${error.message}`);
       return;
@@ -78,13 +84,14 @@ export class Host {
     const setup = this.#setup(hello);
     this.#leadFrames = setup.leadFrames;
     this.#thread.begin(setup);
-    this.#source(source, { seenMs: performance.timeOrigin + performance.now() });
+    this.#source(this.#text, { seenMs: now() });
+    for (const { code, sent } of this.#early.splice(0)) this.#source(code, sent);
   }
 
   /** A message of the parent process. */
   receive(message) {
     if (message.op === 'stop') this.stop(message.fade_ms ?? 50);
-    else if (message.op === 'send') this.#source(message.code, { seenMs: performance.timeOrigin + performance.now(), add: true, file: message.name ?? 'send' });
+    else if (message.op === 'send') this.#send(message.code, { seenMs: now(), add: true, file: message.name ?? 'send' });
     else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop and send` });
   }
 
@@ -115,6 +122,17 @@ export class Host {
       capacityFrames: 2 ** Math.ceil(Math.log2(wanted)),
       render: this.#options.render ?? false,
     };
+  }
+
+  /** Until there is a session, what is new waits for it. */
+  #changed({ source, seenMs }) {
+    this.#text = source;
+    if (this.#session) this.#source(source, { seenMs });
+  }
+
+  #send(code, sent) {
+    if (this.#session) this.#source(code, sent);
+    else this.#early.push({ code, sent });
   }
 
   #source(source, { seenMs, add = false, file = this.#options.file }) {
@@ -152,7 +170,8 @@ export class Host {
   /** The guard speaks of frames that were heard: the code that made them may be gone already. */
   #muted({ slot, name, frame }) {
     this.#silenced.set(slot, name);
-    if (frame < this.#changedAt) this.#unsilence();
+    // The evaluator knows only the low words of the engine's frames.
+    if (distance(frame, this.#changedAt) < 0) this.#unsilence();
   }
 
   /** What the engine's guard silenced has new code: it may be heard again. */
@@ -261,11 +280,13 @@ export class Host {
         return;
       }
       this.#tell({ event: method, ...params });
+      if (method === 'closing') this.#daemonStopped = params.final === true;
       if (method === 'muted' && FORGIVEN.has(params.reason)) this.#muted(params);
     });
     session.on('close', (error) => {
       if (this.#stopping) return;
-      this.#fatal('daemon', `the daemon has gone${error ? `: ${error.message}` : ''}`);
+      if (this.#daemonStopped) this.#fatal('stopped', 'the daemon was stopped');
+      else this.#fatal('daemon', `the daemon has gone${error ? `: ${error.message}` : ''}`);
     });
   }
 
@@ -281,10 +302,21 @@ export class Host {
   }
 }
 
-function describe({ cause, error, name, topLevel }) {
-  const who = name !== undefined ? `voice ${name}` : topLevel ? 'the top level of the file' : 'the evaluator';
+/** In ms since 1970, as fine as `performance.now`. */
+function now() {
+  return performance.timeOrigin + performance.now();
+}
+
+function describe({ cause, error, name, topLevel, revision }) {
+  const who = culprit({ name, topLevel, revision });
   if (cause !== 'hang') return error ? `${who} ended its thread: ${error.message}` : `${who} ended its thread`;
   return topLevel ? `${who} does not end` : `${who} does not come back`;
+}
+
+function culprit({ name, topLevel, revision }) {
+  if (name !== undefined) return `voice ${name}`;
+  if (topLevel) return 'the top level of the file';
+  return revision === undefined ? 'the evaluator' : 'a promise or microtask of the file';
 }
 
 function consequence({ name, silent }) {

@@ -76,6 +76,9 @@ export class Player {
   forget() {
     this.badFrames = 0;
     this.oddReturns = 0;
+    /** Song frames of the first of each. */
+    this.firstBad = undefined;
+    this.firstOdd = undefined;
     /** Loudest sample before fades. */
     this.peak = 0;
   }
@@ -188,6 +191,7 @@ export class Loop {
 function sound(player, value) {
   if (typeof value !== 'number') {
     player.oddReturns += 1;
+    player.firstOdd ??= player.signal.n;
     return 0;
   }
   if (!(value <= LOUDEST && value >= -LOUDEST)) return cut(player, value);
@@ -198,6 +202,7 @@ function sound(player, value) {
 
 function cut(player, value) {
   player.badFrames += 1;
+  player.firstBad ??= player.signal.n;
   if (value !== value) return 0;
   player.peak = LOUDEST;
   return value > 0 ? LOUDEST : -LOUDEST;

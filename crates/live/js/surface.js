@@ -18,6 +18,8 @@ export class Score {
     /** Fade in seconds of voices that this score stopped by name; `clear(fade)` sets it for all others. */
     this.stops = new Map();
     this.clearFade = undefined;
+    /** Whether the file still runs: what it says later, from a promise, would be heard at an unrelated change. */
+    this.open = true;
   }
 }
 
@@ -32,8 +34,13 @@ class UsageError extends Error {
 /** The functions that user code calls, writing into `score`. `makeMemory(name, slots)` gives a kanon voice its window
  *  before its factory runs; `hooks` serves calls from inside a voice. */
 function surface(score, { sr, makeMemory, hooks }) {
+  /** Throws unless the top level of the file runs. */
+  const atTopLevel = (what) => {
+    if (hooks.sounding()) throw new UsageError(`${what} at the top level, not inside a voice`);
+    if (!score.open) throw new UsageError(`${what} at the top level: it comes too late when the file has run`);
+  };
+
   const declare = (spec) => {
-    if (hooks.sounding()) throw new UsageError('play() and kanon() belong at the top level, not inside a voice');
     if (!score.voices.has(spec.name) && score.voices.size >= MOST_VOICES) {
       throw new UsageError(`a session has ${MOST_VOICES} voices at most; ${spec.name} is one too many`);
     }
@@ -47,6 +54,7 @@ function surface(score, { sr, makeMemory, hooks }) {
     if (typeof fn !== 'function') {
       throw new UsageError(`play('${voice}', ...) needs a function of s that returns a number or [left, right]`);
     }
+    atTopLevel('play() and kanon() belong');
     declare({ ...voiceOptions(voice, options, PLAY_SLOTS), name: voice, shape: 'play', call: fn });
   };
 
@@ -56,7 +64,7 @@ function surface(score, { sr, makeMemory, hooks }) {
       throw new UsageError(`kanon('${voice}', ...) needs a function (mem, idx, sr) => ({ update: () => [..] })`);
     }
     const settings = voiceOptions(voice, options, KANON_SLOTS);
-    if (hooks.sounding()) throw new UsageError('play() and kanon() belong at the top level, not inside a voice');
+    atTopLevel('play() and kanon() belong');
     const memory = makeMemory(voice, settings.slots);
     const made = factory(memory, 0, sr);
     if (typeof made?.update !== 'function') {
@@ -68,8 +76,12 @@ function surface(score, { sr, makeMemory, hooks }) {
   const set = (member, value) => (name, fade) => {
     const voice = checkName('the first argument', name);
     const changeFade = checkFade(fade);
-    if (hooks.sounding()) hooks.set(voice, member, value, changeFade);
-    else if (score.voices.has(voice)) Object.assign(score.voices.get(voice), { [member]: value, changeFade });
+    if (hooks.sounding()) {
+      hooks.set(voice, member, value, changeFade);
+      return;
+    }
+    atTopLevel('mute, solo and their kin belong in a voice or');
+    if (score.voices.has(voice)) Object.assign(score.voices.get(voice), { [member]: value, changeFade });
   };
 
   const stop = (name, fade) => {
@@ -79,12 +91,13 @@ function surface(score, { sr, makeMemory, hooks }) {
       hooks.set(voice, 'muted', true, seconds);
       return;
     }
+    atTopLevel('stop() belongs in a voice or');
     score.voices.delete(voice);
     score.stops.set(voice, seconds);
   };
 
   const clear = (fade) => {
-    if (hooks.sounding()) throw new UsageError('clear() belongs at the top level');
+    atTopLevel('clear() belongs');
     score.voices.clear();
     score.clearFade = checkFade(fade);
   };

@@ -2,24 +2,28 @@
 
 import { Score } from './surface.js';
 
-/** Makes `sources`, the code that played, play on where it was written to; `rehearse(source, add)` gives its `{ score,
- *  players }`, `announce()` tells who plays. A voice that is not there any more ends where it was written to. Returns
- *  `{ score, players }`. */
+/** Makes `sources`, the code that played, play on where it was written to; `rehearse(source, add)` gives its trial,
+ *  `announce()` tells who plays. A voice that is not there any more ends where it was written to. Returns `{ score,
+ *  players }`. */
 export function takeOver(timeline, { sources, rehearse, announce, onFailure }) {
   timeline.refresh();
   timeline.rehearsing = true;
-  let made = { score: new Score(), players: [] };
+  const trials = [];
   try {
-    for (const [i, source] of sources.entries()) made = rehearse(source, i > 0);
+    for (const [i, source] of sources.entries()) trials.push(rehearse(source, i > 0));
+  } catch (error) {
+    for (const trial of trials) trial.abandon();
+    throw error;
   } finally {
     timeline.rehearsing = false;
   }
+  const made = trials.at(-1) ?? { score: new Score(), players: [] };
   const { score } = made;
   const players = made.players.filter(({ name }) => timeline.rings.get(name)?.needsStart === false);
   timeline.players = players;
   // A voice that stays out is no part of what more code adds to.
   for (const name of [...score.voices.keys()]) if (!players.some((player) => player.name === name)) score.voices.delete(name);
-  keepWindows(timeline);
+  keepWindows(timeline, trials);
   announce();
   timeline.rewind(players, timeline.head, onFailure);
   for (const [name, ring] of timeline.rings) {
@@ -32,9 +36,10 @@ export function takeOver(timeline, { sources, rehearse, announce, onFailure }) {
   return { score, players };
 }
 
-/** The windows are those of who plays. */
-function keepWindows({ arena, players }) {
+/** The windows are those of who plays: what else the trials took, or an evaluator before had, is given back. */
+function keepWindows({ arena, players }, trials) {
   for (const { window } of players) arena.adopt(window);
+  for (const trial of trials) trial.abandon();
   for (const { name } of arena.describe()) {
     if (!players.some((player) => player.name === name)) arena.release(arena.window(name));
   }

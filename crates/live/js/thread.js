@@ -8,6 +8,9 @@ import { makeShared } from './state.js';
 const WATCH_TURN_MS = 20;
 const LEAST_PATIENCE_MS = 100;
 const MOST_PATIENCE_MS = 1000;
+/** With nobody's code running the thread may compile, or copy much state: a promise or a microtask of the piece that never
+ *  ends takes longer. */
+const NOBODYS_PATIENCE_MS = 2000;
 /** A render may take its time: only what will never come back is given up. */
 const RENDER_PATIENCE_MS = 30000;
 /** Ends of the thread between two edits for which nobody is to blame: the first is taken as an accident, after the second
@@ -34,6 +37,8 @@ export class EvaluatorThread {
   #patience;
   #still = 0;
   #beat = 0;
+  /** Whether the evaluator takes turns: while it loads it has no pulse. */
+  #ready = false;
   /** Why the thread did not even live to begin. */
   #stillborn;
 
@@ -49,10 +54,11 @@ export class EvaluatorThread {
       this.handlers.broken(this.#stillborn);
       return;
     }
-    this.#setup = { ...setup, rings: [], windows: [] };
+    this.#setup = { ...setup, rings: [], windows: [], generation: 0 };
     const half = (setup.leadFrames / setup.rateHz) * 500;
     const patienceMs = setup.render ? RENDER_PATIENCE_MS : Math.min(Math.max(half, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
-    this.#patience = Math.ceil(patienceMs / WATCH_TURN_MS);
+    const patience = (ms) => Math.ceil(ms / WATCH_TURN_MS);
+    this.#patience = { somebody: patience(patienceMs), nobody: patience(Math.max(patienceMs, NOBODYS_PATIENCE_MS)) };
     this.#post({ op: 'begin', setup: this.#setup, shared: this.#shared });
     setInterval(() => this.#watch(), WATCH_TURN_MS);
   }
@@ -126,8 +132,15 @@ export class EvaluatorThread {
       case 'broken':
         this.#replace('end', new Error(message.message));
         return;
-      case 'edited':
+      case 'ready':
+        this.#ready = true;
+        break;
       case 'refused':
+        // What it has left behind may end the thread yet: nothing that plays is to blame for that.
+        this.#accidents = 0;
+        this.#trial = { names: [] };
+        break;
+      case 'edited':
         this.#trial = { names: [] };
     }
     this.handlers.message(message);
@@ -135,10 +148,12 @@ export class EvaluatorThread {
 
   #watch() {
     const beat = this.#guard[GUARD.beat];
-    const idle = this.#guard[GUARD.voice] === NOBODY;
-    this.#still = idle || beat !== this.#beat ? 0 : this.#still + 1;
+    const nobody = this.#guard[GUARD.voice] === NOBODY;
+    const loading = nobody && !this.#ready;
+    this.#still = loading || beat !== this.#beat ? 0 : this.#still + 1;
     this.#beat = beat;
-    if (this.#still >= this.#patience && this.#worker) this.#replace('hang');
+    const patience = nobody ? this.#patience.nobody : this.#patience.somebody;
+    if (this.#still >= patience && this.#worker) this.#replace('hang');
   }
 
   /** Whose code ran when the thread did not come back: `{ revision, files, topLevel, name }`. */
@@ -157,6 +172,7 @@ export class EvaluatorThread {
     const loss = { ...this.#culprit(), cause, error };
     const lost = this.#worker;
     this.#worker = undefined;
+    this.#ready = false;
     const hopeless = loss.topLevel && this.#guard[GUARD.trial] === TAKE_OVER;
     this.#still = 0;
     this.#held = [];
@@ -179,7 +195,8 @@ export class EvaluatorThread {
     const { windows, sources, failed } = this.#players;
     // What threw before would throw again.
     const without = [...this.#guilty, ...failed];
-    this.#setup = { ...this.#setup, windows, sources, without, successor: true };
+    const generation = this.#setup.generation + 1;
+    this.#setup = { ...this.#setup, windows, sources, without, generation };
     this.#post({ op: 'begin', setup: this.#setup, shared: this.#shared });
     const held = this.#held;
     this.#held = undefined;

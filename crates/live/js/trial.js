@@ -99,15 +99,17 @@ export class Trial {
     for (const { state, slots } of this.#patches) for (const [slot, value] of slots) state[slot] = value;
   }
 
-  /** The windows and declarations of the new voices become theirs: the code plays. */
+  /** The windows and declarations of the new voices become theirs: the code plays. A window that it asked for and whose
+   *  voice it stopped again is given back. */
   adopt() {
     for (const player of this.players) {
       this.#timeline.arena.adopt(player.window);
       player.spec = this.score.voices.get(player.name);
     }
+    this.abandon();
   }
 
-  /** Gives back what the trial took: the code will not play. */
+  /** Gives back what the trial took and no voice has: all of it where the code will not play. */
   abandon() {
     const { arena } = this.#timeline;
     for (const window of this.#planned.values()) {
@@ -154,6 +156,7 @@ export class Trial {
     hooks.reseed(seed(this.file));
     guard[GUARD.voice] = TOP_LEVEL;
     this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks }));
+    this.score.open = false;
     guard[GUARD.voice] = NOBODY;
     this.#patches = [];
     for (const [name, before] of this.#before) {

@@ -76,7 +76,7 @@ class Thread {
     switch (message.op) {
       case 'begin':
         for (const ring of this.#setup.rings) this.#attach(ring);
-        if (this.#setup.successor) this.#evaluator.resume(this.#setup.sources, this.#setup.without);
+        if (this.#setup.generation > 0) this.#evaluator.resume(this.#setup.sources, this.#setup.without);
         say({ kind: 'ready' });
         this.#turn();
         break;
@@ -179,7 +179,8 @@ class Thread {
     if (names.length === 0) return;
     const { rings } = this.#evaluator.timeline;
     if (rings.size + names.length > SLOTS) this.#closeParked(Infinity);
-    const request = this.#nextRequest++;
+    // What an evaluator before has asked for may be answered only now.
+    const request = `${this.#setup.generation}.${this.#nextRequest++}`;
     const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
     say({ kind: 'open', request, names });
     const { error } = await answered;
@@ -196,6 +197,7 @@ class Thread {
   /** Fills, then sleeps or comes back at once. */
   #takeTurn() {
     clearTimeout(this.#timer);
+    this.#evaluator.beat();
     const reached = this.#evaluator.fill(this.#setup.render ? 50 : TURN_MS);
     this.#report();
     if (this.#stopAt !== undefined && this.#evaluator.timeline.now >= this.#stopAt) {

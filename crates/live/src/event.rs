@@ -100,7 +100,7 @@ pub enum Event {
     },
     /// The host gives up; [`Event::Ended`] or [`Event::Restarted`] follows.
     Fatal {
-        /// `file`, `connect`, `daemon` or `evaluator`.
+        /// `file`, `connect`, `daemon`, `stopped` (the daemon, by somebody) or `evaluator`.
         what: String,
         /// With the remedy.
         message: String,
@@ -145,7 +145,7 @@ pub struct Edit {
     pub left: Vec<String>,
     /// Voices that keep state which can't be restored: they begin anew at each save.
     pub unrewindable: Vec<String>,
-    /// Engine frame of the change.
+    /// Engine frame of the change: its low 32 bits, counted on from where they were when the session began.
     pub engine_frame: u64,
     /// Frames rendered before the commit.
     pub cover_frames: u32,

@@ -93,8 +93,9 @@ pub(crate) fn supervise(shared: &Shared, mut child: Child, tell: &Sender<Event>)
         }
         deaths.retain(|death| death.elapsed() < WINDOW);
         deaths.push(Instant::now());
-        // A file that can't be read or a daemon that can't be had will not be there a moment later either.
-        let hopeless = fatal.is_some_and(|what| what == "file" || what == "connect");
+        // A file that can't be read or a daemon that can't be had will not be there a moment later either; and one that
+        // somebody has stopped is to stay so.
+        let hopeless = fatal.is_some_and(|what| matches!(what.as_str(), "file" | "connect" | "stopped"));
         if !shared.restarts || hopeless || deaths.len() > MOST_RESTARTS {
             return end(tell, FAILED);
         }

@@ -50,14 +50,16 @@ fn a_dying_host_is_started_again_but_not_for_ever() {
     assert_eq!(events.last(), Some(&Event::Ended { code: 1 }));
 }
 
-// What starting again can't mend is not tried again.
+// What starting again can't or must not mend is not tried again.
 #[test]
-fn a_missing_file_ends_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let body = "echo '{\"event\":\"fatal\",\"what\":\"file\",\"message\":\"cannot read it\"}'; exit 1";
-    let events = until_the_end(&start(runtime(dir.path(), body)));
-    assert!(matches!(&events[0], Event::Fatal { what, .. } if what == "file"), "{events:?}");
-    assert_eq!(events[1..], [Event::Ended { code: 1 }]);
+fn a_missing_file_and_a_stopped_daemon_end_it() {
+    for reason in ["file", "connect", "stopped"] {
+        let dir = tempfile::tempdir().unwrap();
+        let fatal = format!(r#"{{"event":"fatal","what":"{reason}","message":"that is why"}}"#);
+        let events = until_the_end(&start(runtime(dir.path(), &format!("echo '{fatal}'; exit 1"))));
+        assert!(matches!(&events[0], Event::Fatal { what, .. } if what == reason), "{events:?}");
+        assert_eq!(events[1..], [Event::Ended { code: 1 }]);
+    }
 }
 
 // A stop reaches the host as a message and is no death, whatever its exit code.

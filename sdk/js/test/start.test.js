@@ -46,7 +46,7 @@ function isOver(file) {
 // little later.
 test('a daemon that ends leaves room for another', { timeout: 30000 }, () =>
   withForebay('echo $$ > number; mv number pid; exit 6', { FOREBAY_START_TIMEOUT: '20000' }, async (socket, dir) => {
-    const reached = reach(socket);
+    const reached = reach(socket, { graceMs: 20000 });
     await until(() => isOver(path.join(dir, 'pid')));
     // Longer than between two attempts: the end of the first is known when the second begins to listen.
     await new Promise((resolve) => setTimeout(resolve, 100));

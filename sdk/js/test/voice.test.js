@@ -127,6 +127,35 @@ test('a change ends the writes that wait', async () => {
   });
 });
 
+// What is rendered or offered in between is not what a write that waits goes on with.
+test('a write that waits keeps its samples', async () => {
+  const inBetween = [
+    ({ voice }) => assert.equal(voice.writeSome(new Array(300).fill(0.75)), 0),
+    ({ session, voice, other }) => {
+      const render = (which, _, frames) => (which === voice ? new Array(frames).fill(0.75) : []);
+      assert.throws(() => session.splice([voice, other], render, { coverMs: 5 }), { code: 'samples' });
+    },
+  ];
+  for (const act of inBetween) {
+    await withVoice({}, async ({ model, session, voice }) => {
+      const other = await session.openVoice({ name: 'other', channels: 1, capacityFrames: 1024 });
+      model.setEngine(0, ENGINE.targetLead, 200);
+      let done = false;
+      voice.write(new Array(400).fill(0.5)).then(() => (done = true));
+      await new Promise(setImmediate);
+      act({ session, voice, other });
+      const heard = [];
+      while (!done) {
+        heard.push(...model.play(64)[0]);
+        session.pacer.wake();
+        await new Promise(setImmediate);
+      }
+      heard.push(...model.play(256)[0]);
+      assert.equal(Math.max(...heard), 0.5);
+    });
+  }
+});
+
 // Frames that follow a flush begin when its fade is over: none of them is lost in it.
 test('a start waits for the fade of a flush', async () => {
   await withVoice({ model: { crossfadeFrames: 240 } }, async ({ model, voice }) => {

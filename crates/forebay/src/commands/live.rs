@@ -11,7 +11,7 @@ use live::{Edit, Event, Live, LiveOptions, Runtime, StartError};
 use protocol::Status;
 use serde_json::{Value, json};
 
-use crate::cli::{AudioArgs, Lead};
+use crate::cli::AudioArgs;
 use crate::commands::status::whole;
 use crate::console::Console;
 use crate::daemon::ensure;
@@ -82,14 +82,6 @@ pub(crate) fn readable(file: &Path) -> Result<(), Trouble> {
     }
 }
 
-/// A lead in milliseconds, where one was given.
-pub(crate) fn lead_ms(lead: Lead) -> Option<f64> {
-    match lead {
-        Lead::Auto => None,
-        Lead::Ms(ms) => Some(ms),
-    }
-}
-
 /// Why there is no runtime, with the exit code for that.
 pub(crate) fn not_started(error: &StartError) -> Trouble {
     let exit = match error {
@@ -143,7 +135,7 @@ impl Session {
             self.fatal.take().unwrap_or(("host".into(), "the script's process ended by itself".into()));
         let exit = match what.as_str() {
             "file" => Exit::Input,
-            "connect" | "daemon" => Exit::NoDaemon,
+            "connect" | "daemon" | "stopped" => Exit::NoDaemon,
             _ => Exit::Unexpected,
         };
         Err(Trouble::new(exit, message).into())

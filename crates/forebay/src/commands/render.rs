@@ -22,8 +22,8 @@ use ring::sync::{AtomicU32, Ordering};
 use serde_json::json;
 use units::{ChannelCount, SampleRate};
 
-use crate::cli::AudioArgs;
-use crate::commands::live::{as_text, lead_ms, not_started, readable};
+use crate::cli::{AudioArgs, Lead};
+use crate::commands::live::{as_text, not_started, readable};
 use crate::fresh_file::FreshFile;
 use crate::interrupt::Interrupt;
 use crate::status_text::clock;
@@ -113,6 +113,14 @@ pub(crate) fn run(args: &RenderArgs, audio: &AudioArgs) -> Result<()> {
     outcome?;
     out.finish().map_err(|error| unwritten(&args.out, &error))?;
     report(args, audio, render.started.elapsed())
+}
+
+/// A lead in milliseconds, where one was given.
+fn lead_ms(lead: Lead) -> Option<f64> {
+    match lead {
+        Lead::Auto => None,
+        Lead::Ms(ms) => Some(ms),
+    }
 }
 
 /// The same file by whatever names.

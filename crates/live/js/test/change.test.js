@@ -168,3 +168,28 @@ test('state that is resized again and again', () =>
     stage.play(4800);
     assert.ok(residual(stage.left('sine').slice(-3200)) < 1e-6);
   }));
+
+// A voice that the code stops again takes nothing with it, whatever becomes of the code and of the evaluator.
+test('windows of voices that are stopped again are given back', () =>
+  staged((stage) => {
+    const used = () => stage.evaluator.timeline.arena.used;
+    const factory = 'mem => ({ update: () => 0 })';
+    const padded = (end, n) => `${SINE}kanon('pad', ${factory}, { slots: ${500 + n} });${end}`;
+    stage.save(SINE);
+    stage.play(4800);
+    const before = used();
+    for (const end of [`stop('pad');`, `stop('pad');nothing();`, `clear();${SINE}`]) {
+      for (let n = 0; n < 50; n++) {
+        try {
+          stage.save(padded(end, n));
+        } catch (error) {
+          assert.match(error.message, /nothing is not defined/);
+        }
+        stage.play(640);
+      }
+      assert.equal(used(), before, end);
+    }
+    stage.save(`kanon('more', ${factory});stop('more');`, { add: true });
+    stage.respawn();
+    assert.equal(used(), before);
+  }));

@@ -1,11 +1,15 @@
 // The live host as a process, while user code does its worst: what plays plays on, and the next save is heard.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
+import { startDaemon, startImpostor } from '../../../../sdk/js/testing/daemon.js';
 import { SINE, played, residual, skip, sleep } from '../testing/played.js';
+import { LiveProcess } from '../testing/process.js';
 
 const options = { skip, timeout: 60000 };
-/** Long enough for a watchdog to lose patience (1 s) and a successor to begin, on a machine that is busy otherwise. */
+/** Long enough for a watchdog to lose patience (2 s at most) and a successor to begin, on a machine that is busy otherwise. */
 const lead = 5000;
 const FULL = 4900;
 
@@ -45,7 +49,7 @@ test('a hang in the first cover is refused by name', options, async () => {
     save(SINE);
     assert.deepEqual((await live.next('edited')).joined, ['sine']);
     await sleep(600);
-  });
+  }, { lead });
   assert.ok(residual(sound) < 1e-6);
 });
 
@@ -90,7 +94,35 @@ test('late errors are told and nothing ends', options, async () => {
     await live.next('edited');
     await sleep(600);
     assert.ok(!live.events.some(({ event }) => event === 'fatal'));
-  });
+  }, { lead });
+  assert.ok(residual(sound) < 1e-6);
+});
+
+// A promise or a microtask that never ends is noticed when nobody's code runs by name: the save is refused, or was already
+// where a voice began it, and what played plays on to the save that mends it.
+test('an endless promise is refused', options, async () => {
+  const endless = [
+    `Promise.resolve().then(() => { for (;;); });`,
+    `async function load() { await null; for (;;); }\nload();`,
+  ];
+  const sound = await played(SINE, async (live, save) => {
+    await live.next('edited');
+    for (const code of endless) {
+      await live.filled(FULL);
+      save(`${SINE}${code}`);
+      const refused = await live.next('refused');
+      assert.deepEqual([refused.what, refused.voice], ['hang', undefined], refused.message);
+    }
+    for (const name of ['a', 'b', 'c']) {
+      await live.filled(FULL);
+      save(`${SINE}play('${name}', async s => { await null; for (;;); });`);
+      assert.equal((await live.next('refused')).what, 'return');
+      assert.equal((await live.next('fault')).what, 'hang');
+    }
+    save(`${SINE}play('fine', s => 0);`);
+    assert.deepEqual((await live.next('edited')).voices, ['sine', 'fine']);
+    await sleep(600);
+  }, { lead });
   assert.ok(residual(sound) < 1e-6);
 });
 
@@ -144,6 +176,50 @@ test('a voice that the guard silenced is heard again when it is mended', options
     await sleep(600);
   });
   assert.ok(Math.max(...sound.slice(-24000)) > 0.19, 'it is heard');
+});
+
+// So it is when the daemon's word of it comes after the save that mends it, from an engine that has counted past 2^32.
+test('a voice that was silenced before it was mended is heard again', options, async () => {
+  let seen;
+  const held = new Promise((resolve) => (seen = resolve));
+  let muted;
+  let mended = false;
+  const late = (line) => {
+    if (line.trim() === '') return line;
+    const message = JSON.parse(line);
+    if (message.method === 'muted') {
+      message.params.frame += 2 ** 32;
+      muted = JSON.stringify(message);
+      seen();
+      return '';
+    }
+    if (!mended || muted === undefined) return line;
+    const behind = `${line}\n${muted}`;
+    muted = undefined;
+    return behind;
+  };
+  const dir = fs.mkdtempSync('/tmp/forebay-live-test-');
+  const file = path.join(dir, 'piece.js');
+  fs.writeFileSync(file, `play('sine', s => 0.5);play('other', s => 0);`);
+  const daemon = await startDaemon();
+  const impostor = await startImpostor(daemon, late);
+  const live = new LiveProcess({ file, socket: impostor.socket });
+  try {
+    await live.next('edited');
+    await held;
+    fs.writeFileSync(file, SINE);
+    await live.next('edited');
+    // The next that the daemon says answers the end of the other voice's ring.
+    mended = true;
+    assert.equal((await live.next('muted')).name, 'sine');
+    assert.equal((await live.next('unmuted')).name, 'sine');
+    await live.stop();
+  } finally {
+    live.child.kill('SIGKILL');
+    impostor.stop();
+    await daemon.stop();
+  }
+  fs.rmSync(dir, { recursive: true });
 });
 
 // A stop that comes while an edit waits for its rings is the end: nothing begins any more.

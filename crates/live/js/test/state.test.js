@@ -41,6 +41,15 @@ test('too much state is refused', () => {
   assert.equal(arena.used, used);
 });
 
+// A window that is given back twice makes room for one other.
+test('a window is given back once', () => {
+  const arena = new Arena(makeShared());
+  const [twice] = ['twice', 'behind it'].map((name) => arena.plan(name, 'play', 10));
+  arena.release(twice);
+  arena.release(twice);
+  assert.notEqual(arena.plan('one', 'play', 10).offset, arena.plan('two', 'play', 10).offset);
+});
+
 // With little and with much state, snapshots reach as far back as was asked for, also for a successor.
 test('snapshots reach back', () => {
   const reach = 56000;

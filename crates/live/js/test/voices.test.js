@@ -65,6 +65,15 @@ test('a voice that returns nothing is told once', () =>
     assert.ok(stage.left('more').at(-1) > 0.09);
   }));
 
+// What goes wrong is told with the frame on which it first does, within whatever chunk.
+test('faults have their frame', () =>
+  staged((stage) => {
+    stage.save(`play('nan', s => s.n >= 9610 && s.n < 9900 ? NaN : 0.1);play('odd', s => s.n >= 9700 ? undefined : 0.1);`);
+    stage.play(19200);
+    const faults = said(stage, 'fault').map(({ what, voice, frame }) => [what, voice, frame]);
+    assert.deepEqual(faults, [['nan', 'nan', 9610], ['return', 'odd', 9700]]);
+  }));
+
 // Every channel is looked at, not only the first two; who returns nothing is silent on all of them.
 test('voices of four channels', () =>
   staged((stage) => {
@@ -89,7 +98,7 @@ test('four channels fall silent together', () =>
     assert.equal(fourth.at(-1), 0);
   }, { channels: 4 }));
 
-// What a voice logs is heard once, when it plays, and never more of it than a person can read.
+// What a voice logs is told once, when its frame is rendered for good, and never more of it than a person can read.
 test('a voice that logs', () =>
   staged((stage) => {
     const logs = () => said(stage, 'log').map(({ text }) => text);
@@ -137,4 +146,18 @@ test('what is thrown late is told once', () =>
     assert.deepEqual(said(stage, 'fault').map(({ line, what }) => [line, what]), [[5, 'throw']]);
     for (let n = 0; n < 1000; n++) stage.evaluator.late(new Error(`another: ${n}`));
     assert.ok(said(stage, 'fault').length <= 10);
+  }));
+
+// What a promise says when the file has run would be heard at an unrelated change, or never: it is refused.
+test('a file that has run says nothing any more', () =>
+  staged((stage) => {
+    const calls = ["play('x', s => 0)", "kanon('x', mem => ({ update: () => 0 }))", "stop('sine')", "mute('sine')", 'clear()'];
+    stage.save(`${SINE}globalThis.forebayLate = [${calls.map((call) => `() => ${call}`)}];`);
+    const late = globalThis.forebayLate;
+    delete globalThis.forebayLate;
+    const { used } = stage.evaluator.timeline.arena;
+    for (const call of late) assert.throws(call, /comes too late/);
+    assert.equal(stage.evaluator.timeline.arena.used, used);
+    stage.save(`play('more', s => 0);`, { add: true });
+    assert.deepEqual(stage.evaluator.timeline.players.map(({ name }) => name), ['sine', 'more']);
   }));
