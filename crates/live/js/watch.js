@@ -1,15 +1,17 @@
 // Watching a piece through the folders of its files: editors rename, truncate and write again, and a watch on a file
 // itself would be lost. Acts at once on every event, and looks again a few times soon after: a runtime may fold the
 // events of one save into one, and writers truncate before or after they write. A file that is empty or gone is given
-// that time.
+// longer: a writer that is kept off its core between truncating and writing must not silence the piece.
 
 import fs from 'node:fs';
 import path from 'node:path';
 
 /** A file event this long ago means that the editor has finished. */
 export const QUIET_MS = 30;
+/** A file that is empty or gone for so long is meant to be. */
+const EMPTY_MS = 1000;
 /** When to look again after an event, in ms. */
-const LOOKS_MS = [1, 3, 7, 15, QUIET_MS];
+const LOOKS_MS = [1, 3, 7, 15, QUIET_MS, EMPTY_MS];
 /** A chain of links that is longer is a circle. */
 const MOST_LINKS = 10;
 
