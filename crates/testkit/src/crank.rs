@@ -109,7 +109,7 @@ impl Crank {
         }
     }
 
-    /// The load that is reported with the next blocks: above 0.9 the engine sheds.
+    /// The load that is reported with the next blocks: above 0.9 for 20 ms the engine sheds.
     pub fn set_load(&mut self, load: f32) {
         self.load = load;
     }

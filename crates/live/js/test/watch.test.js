@@ -50,3 +50,27 @@ test('a link is watched where it leads to', { timeout: 20000 }, () =>
     fs.writeFileSync(path.join(dir, 'elsewhere', 'other.js'), '5');
     assert.equal(await next(), '5');
   }));
+
+// A file that is emptied is one that is being written, unless it stays so: a writer may be kept off its core in between.
+test('an emptied file is waited for', { timeout: 20000 }, async () => {
+  const dir = fs.mkdtempSync('/tmp/forebay-watch-test-');
+  const file = path.join(dir, 'piece.js');
+  fs.writeFileSync(file, 'full');
+  let emptiedMs;
+  const changed = new Promise((resolve) => {
+    const watch = new Watch(file, {
+      changed: ({ source }) => {
+        watch.end();
+        resolve({ source, afterMs: performance.now() - emptiedMs });
+      },
+      problem: () => {},
+    });
+    watch.begin();
+  });
+  emptiedMs = performance.now();
+  fs.writeFileSync(file, '');
+  const { source, afterMs } = await changed;
+  fs.rmSync(dir, { recursive: true });
+  assert.equal(source, '');
+  assert.ok(afterMs > 900, `taken after ${afterMs} ms`);
+});
