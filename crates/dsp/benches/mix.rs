@@ -1,4 +1,4 @@
-//! Cost of the mix kernels: ns per voice per 64-frame block, cache-hot, on every CPU path of this machine.
+//! Cost of the guard's door and the mix kernels together: ns per voice per 64-frame block, cache-hot, on every CPU path of this machine.
 //! Run with `cargo bench -p forebay-dsp --bench mix`.
 
 use forebay_dsp::guard::Watch;
@@ -16,7 +16,7 @@ const VOICES: usize = 64;
 /// The best of several rounds, in ns per voice and block.
 fn measure(cpu: Cpu, from: ChannelCount, gains: &Gains) -> f64 {
     let route = Route::new(from, ChannelCount::STEREO);
-    let voices: Vec<Vec<f32>> = (0..VOICES)
+    let mut voices: Vec<Vec<f32>> = (0..VOICES)
         .map(|v| (0..FRAMES * from.get()).map(|k| ((v * 31 + k) as f32 * 0.1).sin()).collect())
         .collect();
     let mut watches = vec![Watch::default(); VOICES];
@@ -26,8 +26,9 @@ fn measure(cpu: Cpu, from: ChannelCount, gains: &Gains) -> f64 {
         let start = Instant::now();
         for _ in 0..100 {
             bus.fill(0.0);
-            for (voice, watch) in voices.iter().zip(&mut watches) {
-                mix::add(cpu, &route, gains, 8.0, black_box(voice), &mut bus, watch);
+            for (voice, watch) in voices.iter_mut().zip(&mut watches) {
+                watch.admit(cpu, black_box(voice), from.get(), 8.0);
+                mix::add(cpu, &route, gains, voice, &mut bus);
             }
             black_box(&mut bus);
         }

@@ -1,14 +1,14 @@
 //! The guard of a voice: what is measured while it is mixed, and when it counts as faulty.
 //!
-//! All decisions rest on values that do not depend on the order or grouping of the samples (maxima, minima, integer
-//! sums), so a voice is muted at the same frame whatever the block size and CPU.
+//! All decisions rest on values that do not depend on the order or grouping of the samples (maxima, minima), so a voice is
+//! muted at the same frame whatever the block size and CPU.
 
+use crate::simd::fold::{higher, lower};
+use crate::simd::{self, Cpu};
 use units::MAX_CHANNELS;
 
 /// Samples of this magnitude and above are no sound (+60 dB over full scale): they are replaced by 0 and blamed.
 pub const HUGE: f32 = 1024.0;
-/// Fixed point of the sums: this many steps to 1.0. [`MAX_BLAST`]` * FIXED_ONE * CELL_FRAMES` fits an `i32`.
-pub(crate) const FIXED_ONE: f32 = 16_384.0;
 /// The highest [`GuardLimits::blast`], +36 dB over full scale.
 pub const MAX_BLAST: f32 = 64.0;
 /// Guards and meters look at a voice once per cell: a stretch of the engine's time line this long, on its grid.
@@ -42,16 +42,16 @@ pub struct GuardLimits {
     /// Samples are clipped to this magnitude before the strip; a voice that gets there is blamed. Linear, up to
     /// [`MAX_BLAST`]; 8.0 (+18 dB over full scale) by default.
     pub blast: f32,
-    /// A voice whose mean over the window is at least this, and which swings by no more than that mean, is stuck.
-    /// Linear; 0.25 by default. A narrow pulse has a large mean too, but swings: it is never blamed.
-    pub dc_mean: f32,
+    /// A voice whose middle over the window (half-way between lowest and highest) is at least this far from zero, and which
+    /// swings by no more than that, is stuck. Linear; 0.25 by default. What swings around or down to zero is never blamed.
+    pub dc_middle: f32,
     /// Length of the DC window in cells of [`CELL_FRAMES`]; 375 by default (0.5 s at 48 kHz).
     pub dc_window_cells: u32,
 }
 
 impl Default for GuardLimits {
     fn default() -> Self {
-        Self { blast: 8.0, dc_mean: 0.25, dc_window_cells: 375 }
+        Self { blast: 8.0, dc_middle: 0.25, dc_window_cells: 375 }
     }
 }
 
@@ -61,12 +61,10 @@ impl Default for GuardLimits {
 struct ChannelWatch {
     low: f32,
     high: f32,
-    /// Sum in steps of 1/[`FIXED_ONE`].
-    sum: i64,
 }
 
 impl ChannelWatch {
-    const NEW: Self = Self { low: f32::INFINITY, high: f32::NEG_INFINITY, sum: 0 };
+    const NEW: Self = Self { low: f32::INFINITY, high: f32::NEG_INFINITY };
 }
 
 /// The measurements of one voice, filled by the mix kernels.
@@ -111,29 +109,39 @@ impl Watch {
         cell
     }
 
-    /// Ends the DC window of a voice with `channels` channels, `frames` mixed frames long: whether one of them stood
-    /// still beside zero all the time.
-    pub fn close_window(&mut self, channels: usize, frames: u64, limits: &GuardLimits) -> bool {
+    /// Ends the DC window of a voice with `channels` channels: whether one of them stood still beside zero all the time.
+    pub fn close_window(&mut self, channels: usize, limits: &GuardLimits) -> bool {
         let stuck = self.channels[..channels].iter().any(|channel| {
-            let mean = channel.sum as f64 / (f64::from(FIXED_ONE) * frames.max(1) as f64);
-            let swing = f64::from(channel.high) - f64::from(channel.low);
-            mean.abs() >= f64::from(limits.dc_mean) && swing <= mean.abs()
+            let (low, high) = (f64::from(channel.low), f64::from(channel.high));
+            let middle = (0.5 * (low + high)).abs();
+            middle >= f64::from(limits.dc_middle) && high - low <= middle
         });
         self.channels[..channels].fill(ChannelWatch::NEW);
         stuck
     }
 
-    /// Adds what a kernel saw in one channel.
-    #[inline(always)]
-    pub(crate) fn merge(&mut self, channel: usize, low: f32, high: f32, sum: i32) {
-        let watch = &mut self.channels[channel];
-        watch.low = watch.low.min(low);
-        watch.high = watch.high.max(high);
-        watch.sum += i64::from(sum);
-        self.peak = self.peak.max(high).max(-low);
+    /// Measures a stretch of a voice, interleaved with `channels` channels, and makes it fit for the mix, in place: NaN,
+    /// infinite, [`HUGE`] and denormal samples become 0, the rest is clipped to `blast`.
+    #[inline]
+    pub fn admit(&mut self, cpu: Cpu, samples: &mut [f32], channels: usize, blast: f32) {
+        match channels {
+            1 => simd::admit_mono(cpu, samples, blast, self),
+            2 => simd::admit_stereo(cpu, samples, blast, self),
+            _ => simd::admit_many(cpu, samples, channels, blast, self),
+        }
     }
 
-    /// Counts what scrubbing replaced in `samples`. Off the fast path: only called where something was.
+    /// Adds the extremes that a kernel saw in one channel.
+    #[inline(always)]
+    pub(crate) fn merge(&mut self, channel: usize, low: f32, high: f32) {
+        let watch = &mut self.channels[channel];
+        // Zeros lose their sign here: which of two a kernel saw last depends on the machine.
+        watch.low = lower(watch.low, low) + 0.0;
+        watch.high = higher(watch.high, high) + 0.0;
+        self.peak = higher(higher(self.peak, high), -low);
+    }
+
+    /// Counts what is no sound in `samples`. Off the fast path: only called where something is wrong.
     #[cold]
     #[inline(never)]
     pub(crate) fn count_lost(&mut self, samples: &[f32]) {
@@ -157,12 +165,8 @@ mod tests {
 
     fn window(samples: impl Iterator<Item = f32>) -> bool {
         let mut watch = Watch::default();
-        let mut frames = 0;
-        for x in samples {
-            watch.merge(0, x, x, (x * FIXED_ONE) as i32);
-            frames += 1;
-        }
-        watch.close_window(1, frames, &GuardLimits::default())
+        samples.for_each(|x| watch.merge(0, x, x));
+        watch.close_window(1, &GuardLimits::default())
     }
 
     /// A constant is blamed, and so is a small wobble far beside zero; silence, sines, a narrow pulse and a one-sided
@@ -182,8 +186,8 @@ mod tests {
     #[test]
     fn windows_are_independent() {
         let mut watch = Watch::default();
-        watch.merge(0, 0.9, 0.9, 14_000 * 64);
-        assert!(watch.close_window(1, 64, &GuardLimits::default()));
-        assert!(!watch.close_window(1, 64, &GuardLimits::default()));
+        watch.merge(0, 0.9, 0.9);
+        assert!(watch.close_window(1, &GuardLimits::default()));
+        assert!(!watch.close_window(1, &GuardLimits::default()));
     }
 }

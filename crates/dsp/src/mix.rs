@@ -1,10 +1,8 @@
 //! The mix: a stretch of a voice, through its strip's gains, onto the running sum of a bus.
 //!
-//! In the same pass over the samples the voice is scrubbed (nothing but finite numbers reaches the sum), clipped to
-//! the blast limit and measured. The sum is added to in call order, so a bus that is fed in slot order has the same
-//! bits on every machine.
+//! The samples have passed the guard's door ([`crate::guard::Watch::admit`]). The sum is added to in call order, so a bus
+//! that is fed in slot order has the same bits on every machine.
 
-use crate::guard::Watch;
 use crate::pan::{LEFT, RIGHT, Sides};
 use crate::ramp::Line;
 use crate::route::{Route, Shape};
@@ -48,30 +46,20 @@ impl Gains {
     }
 }
 
-/// Adds a stretch of a voice to a bus: scrubbed, clipped to `blast`, measured into `watch`, weighted with `gains`.
+/// Adds a stretch of a voice to a bus, weighted with `gains`.
 ///
 /// `voice` is interleaved with the route's source channels, `bus` with its target channels; both hold the same number
-/// of frames, at most [`crate::guard::CELL_FRAMES`].
+/// of frames.
 #[inline]
-pub fn add(
-    cpu: Cpu,
-    route: &Route,
-    gains: &Gains,
-    blast: f32,
-    voice: &[f32],
-    bus: &mut [f32],
-    watch: &mut Watch,
-) {
+pub fn add(cpu: Cpu, route: &Route, gains: &Gains, voice: &[f32], bus: &mut [f32]) {
     debug_assert_eq!(voice.len() / route.from_channels(), bus.len() / route.to_channels());
     match (route.shape(), gains) {
         (Shape::MonoToStereo, Gains::Steady(sides)) => {
-            simd::mono(cpu, voice, bus, &[sides[LEFT], sides[RIGHT]], blast, watch);
+            simd::mono(cpu, voice, bus, sides[LEFT], sides[RIGHT]);
         }
-        (Shape::MonoToStereo, Gains::Moving(lines)) => {
-            simd::mono_ramped(cpu, voice, bus, lines, blast, watch)
-        }
-        (Shape::Stereo, gains) => simd::stereo(cpu, voice, bus, gains, blast, watch),
-        (Shape::Matrix, gains) => simd::matrix(cpu, voice, bus, route, gains, blast, watch),
+        (Shape::MonoToStereo, Gains::Moving(lines)) => simd::mono_ramped(cpu, voice, bus, lines),
+        (Shape::Stereo, gains) => simd::stereo(cpu, voice, bus, gains),
+        (Shape::Matrix, gains) => simd::matrix(cpu, voice, bus, route, gains),
     }
 }
 

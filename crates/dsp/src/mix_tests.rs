@@ -1,5 +1,5 @@
 use super::*;
-use crate::guard::{CELL_FRAMES, CellMeasure, HUGE};
+use crate::guard::{CELL_FRAMES, CellMeasure, HUGE, Watch};
 use crate::ramp::{Ramp, Ramps};
 use units::{ChannelCount, MAX_CHANNELS, Pan};
 
@@ -45,14 +45,17 @@ fn run(cpu: Cpu, route: &Route, ramped: bool, block: usize, voice: &[f32]) -> (V
     let mut start = noise(99);
     let mut bus: Vec<f32> = (0..frames * route.to_channels()).map(|_| start()).collect();
     let mut watch = Watch::default();
-    let pieces = voice.chunks(block * route.from_channels()).zip(bus.chunks_mut(block * route.to_channels()));
+    let mut voice = voice.to_vec();
+    let pieces =
+        voice.chunks_mut(block * route.from_channels()).zip(bus.chunks_mut(block * route.to_channels()));
     for (k, (voice, bus)) in pieces.enumerate() {
         let gains = if ramped {
             moving(200 + (k * block) as u64)
         } else {
             Gains::Steady(route.sides(0.8, Pan::new(-0.3)))
         };
-        add(cpu, route, &gains, 8.0, voice, bus, &mut watch);
+        watch.admit(cpu, voice, route.from_channels(), 8.0);
+        add(cpu, route, &gains, voice, bus);
     }
     (bus, watch)
 }
@@ -134,7 +137,9 @@ fn garbage_stays_outside() {
     for cpu in Cpu::all() {
         let mut bus = vec![0.0; voice.len() * 2];
         let mut watch = Watch::default();
-        add(cpu, &route(1, 2), &Gains::Steady([1.0, 0.5, 0.0]), 8.0, &voice, &mut bus, &mut watch);
+        let mut voice = voice;
+        watch.admit(cpu, &mut voice, 1, 8.0);
+        add(cpu, &route(1, 2), &Gains::Steady([1.0, 0.5, 0.0]), &voice, &mut bus);
         let left: Vec<f32> = bus.iter().copied().step_by(2).collect();
         assert_eq!(left, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 8.0, -8.0, 1.0]);
         assert_eq!(watch.close_cell(), CellMeasure { bad: 5, denormal: 2, peak: 8.0, energy: 129.0 });
@@ -150,7 +155,7 @@ fn unity_is_transparent() {
         let route = route(2, 2);
         let mut bus = vec![0.0; 128];
         let gains = Gains::Steady(route.sides(1.0, Pan::CENTRE));
-        add(cpu, &route, &gains, 8.0, &voice, &mut bus, &mut Watch::default());
+        add(cpu, &route, &gains, &voice, &mut bus);
         assert_eq!(bits(&bus), bits(&voice));
     }
 }

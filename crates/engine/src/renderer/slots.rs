@@ -5,9 +5,9 @@ use crate::voice::Voice;
 use dsp::simd::prefetch;
 
 /// How far ahead the samples of a voice are asked for. One 1 s ring per voice never fits a cache.
-const SAMPLES_AHEAD: usize = 8;
+const SAMPLES_AHEAD: usize = 4;
 /// How far ahead a voice's own state is asked for: before its samples, whose place it knows.
-const STATE_AHEAD: usize = 16;
+const STATE_AHEAD: usize = 8;
 
 /// The table of voices.
 pub(crate) struct Slots {

@@ -5,7 +5,7 @@ use super::{Notices, Scratch};
 use crate::ledger::LossCause;
 use crate::voice::{NO_EVENT, Silence, Voice};
 use crate::wire::{RawKind, RawNotice};
-use dsp::guard::{Blame, CELL_FRAMES, GuardLimits, Watch};
+use dsp::guard::{Blame, CELL_FRAMES, GuardLimits};
 use dsp::mix::{self, Gains};
 use dsp::route::Route;
 use dsp::simd::Cpu;
@@ -75,10 +75,10 @@ impl Step<'_> {
         let Some((sides, loudest)) = voice.strip.steady(self.frame).filter(|_| is_plain) else {
             return false;
         };
-        let samples = &self.scratch.voice[..self.frames * route.from_channels()];
-        mix::add(self.cpu, route, &Gains::Steady(sides), self.guard.blast, samples, out, &mut voice.watch);
+        let samples = &mut self.scratch.voice[..self.frames * route.from_channels()];
+        voice.watch.admit(self.cpu, samples, route.from_channels(), self.guard.blast);
+        mix::add(self.cpu, route, &Gains::Steady(sides), samples, out);
         voice.meter.weigh(loudest, samples.len());
-        voice.dc.1 += self.frames as u64;
         if first + self.frames == CELL_FRAMES {
             self.close_cell(voice, self.frame + self.frames as u64);
         }
@@ -103,24 +103,15 @@ impl Step<'_> {
             let cell_end = (at / CELL_FRAMES as u64 + 1) * CELL_FRAMES as u64;
             let stretch_end = voice.strip.boundary(at, self.next_event(voice, end.min(cell_end)));
             let (first, frames) = ((at - self.frame) as usize, (stretch_end - at) as usize);
-            let samples = &self.scratch.voice[first * channels..][..frames * channels];
+            let samples = &mut self.scratch.voice[first * channels..][..frames * channels];
             let bus = first * self.main_channels..(first + frames) * self.main_channels;
             let gains = voice.strip.gains(at);
-            mix::add(
-                self.cpu,
-                route,
-                &gains,
-                self.guard.blast,
-                samples,
-                &mut out[bus.clone()],
-                &mut voice.watch,
-            );
+            voice.watch.admit(self.cpu, samples, channels, self.guard.blast);
+            mix::add(self.cpu, route, &gains, samples, &mut out[bus.clone()]);
             if voice.tap.is_some() {
-                let tapped = &mut self.scratch.tapped[bus];
-                mix::add(self.cpu, route, &gains, self.guard.blast, samples, tapped, &mut Watch::default());
+                mix::add(self.cpu, route, &gains, samples, &mut self.scratch.tapped[bus]);
             }
             voice.meter.weigh(voice.strip.loudest(route, at, stretch_end), samples.len());
-            voice.dc.1 += frames as u64;
             at = stretch_end;
             if at == cell_end {
                 self.close_cell(voice, at);
@@ -144,10 +135,10 @@ impl Step<'_> {
         if cell.peak >= self.guard.blast {
             blame = blame.or(Some(Blame::Blast));
         }
-        voice.dc.0 -= 1;
-        if voice.dc.0 == 0 {
-            let stuck = voice.watch.close_window(usize::from(voice.channels), voice.dc.1, self.guard);
-            voice.dc = (self.guard.dc_window_cells.max(1), 0);
+        voice.dc_cells_left -= 1;
+        if voice.dc_cells_left == 0 {
+            let stuck = voice.watch.close_window(usize::from(voice.channels), self.guard);
+            voice.dc_cells_left = self.guard.dc_window_cells.max(1);
             blame = blame.or(stuck.then_some(Blame::Dc));
         }
         if let Some(blame) = blame {

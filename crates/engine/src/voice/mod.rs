@@ -31,8 +31,8 @@ pub(crate) struct Voice {
     pub(crate) priority: u8,
     pub(crate) group: u32,
     pub(crate) id: VoiceId,
-    /// Cells left of the guard's DC window, and frames mixed in it.
-    pub(crate) dc: (u32, u64),
+    /// Cells left of the guard's DC window.
+    pub(crate) dc_cells_left: u32,
     /// Frames of the first sound's fade-in; taken at the start.
     pub(crate) fade_in_frames: u32,
     /// Set once the voice is to leave: the frame from which it is silent.
@@ -78,7 +78,7 @@ impl Voice {
             priority: spec.priority,
             group: spec.group.0,
             id,
-            dc: (config.guard.dc_window_cells.max(1), 0),
+            dc_cells_left: config.guard.dc_window_cells.max(1),
             fade_in_frames: spec.fade_in_frames,
             leaves_at: None,
             producer_gone: false,

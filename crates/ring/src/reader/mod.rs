@@ -13,7 +13,7 @@ pub use state::{Begun, Fault, LatePolicy, ReaderConfig, State};
 
 use crate::memory::{RingMemory, RingShape};
 use crate::params::Params;
-use crate::samples::{Frames, prefetch_line};
+use crate::samples::{Frames, prefetch_line, prefetch_line_to_write};
 use crate::sync::Ordering;
 use crate::words::{EngineWords, Link, ProducerWords};
 use fade::Fade;
@@ -194,7 +194,7 @@ impl Reader {
     #[inline]
     pub fn prefetch(&self, frames: u32) {
         prefetch_line((&raw const *self.producer).cast());
-        prefetch_line((&raw const *self.engine).cast());
+        prefetch_line_to_write((&raw const *self.engine).cast());
         self.samples.prefetch(self.position as u32, frames);
     }
 
