@@ -1,8 +1,10 @@
 //! The daemon on a real JACK server at 64 frames under load, beside what a silent JACK client manages there.
 //!
-//! Rounds of the two alternate under the same load: four busy loops and 64 producers, whose daemon plays on JACK in one
-//! round and on null, beside the silent client, in the other. The plain run is short and only has to stay alive on a busy
-//! machine; FOREBAY_PROVE=1 makes it three rounds of 60 s, in which the daemon has to do no worse than the silent client.
+//! Both are clients of one server at one time, beside four busy loops and 64 producers, so that what the machine does is done
+//! to both; the server itself tells who was late. A virtual machine may lose a core for 100 ms, and with it whoever was there:
+//! such a round is done again. The plain run is short and only has to stay alive on a busy machine; FOREBAY_PROVE=1 makes it
+//! nine rounds of 20 s, in which the daemon has to do no worse than the silent client, but for what one that renders can't
+//! help: a core that goes away for a moment is more likely to go away from it.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,7 +14,8 @@ use serde_json::Value;
 use crate::support::jack::{Jack, may_be_fifo};
 use crate::support::process::Process;
 use crate::support::scene::Scene;
-use crate::support::{find_program, quiet, say, skip};
+use crate::support::theft::longest_theft_ms;
+use crate::support::{find_program, quiet, say, skip, undisturbed};
 
 const TEST: &str = "jack_under_load";
 const PERIOD_FRAMES: u32 = 64;
@@ -20,14 +23,24 @@ const NODE_PRODUCERS: u32 = 8;
 const RUST_PRODUCERS: u32 = 56;
 const LEAD_MS: u32 = 680;
 
+/// The longest that a core may be away in a round.
+const MOST_STOLEN_MS: u64 = 20;
+
+/// One cycle in so many may be missed beside the silent client's.
+const UNLUCKY: u64 = 5000;
+
+/// The silent client's name.
+const SILENT: &str = "silent";
+
 struct Figures {
-    xruns: u64,
+    /// Cycles that this client missed, by the server's word.
+    lates: u64,
     late_p999_us: u64,
     late_worst_us: u64,
     cycles: u64,
 }
 
-/// No more xruns, and no greater p99.9 lateness, than a client that does nothing.
+/// No more missed cycles, and no greater p99.9 lateness, than a client that does nothing.
 #[test]
 fn jack_under_load() {
     let _quiet = quiet();
@@ -35,38 +48,42 @@ fn jack_under_load() {
         return skip(TEST, "no real-time priority here (see forebay doctor)");
     }
     let proving = std::env::var_os("FOREBAY_PROVE").is_some();
-    let (rounds, seconds) = if proving { (3, 60) } else { (1, 3) };
-    let Some(jack) = Jack::start(TEST, PERIOD_FRAMES) else { return };
-    let _loops: Vec<_> = (0..4).map(|_| busy_loop()).collect();
-    let mut silent = Vec::new();
-    let mut forebay = Vec::new();
+    let (rounds, seconds) = if proving { (9, 20) } else { (1, 3) };
+    let (mut silent, mut forebay) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
-        silent.push(silent_client(&jack, seconds));
-        forebay.push(daemon_on_jack(&jack, seconds));
-        for (who, figures) in [("silent client", &silent), ("forebay", &forebay)] {
-            say(&format!("{TEST} round {round}, {who}: {}", shown(&figures[round - 1])));
+        let Some(jack) = Jack::start(TEST, PERIOD_FRAMES) else { return };
+        let _loops: Vec<_> = (0..4).map(|_| busy_loop()).collect();
+        let (theirs, ours) = undisturbed(TEST, || {
+            let (figures, stolen_ms) = longest_theft_ms(|| together(&jack, seconds));
+            let is_disturbed = proving && stolen_ms > MOST_STOLEN_MS;
+            if is_disturbed { Err(format!("a core was away for {stolen_ms} ms")) } else { Ok(figures) }
+        });
+        for (who, figures) in [(SILENT, &theirs), ("forebay", &ours)] {
+            say(&format!("{TEST} round {round}, {who}: {}", shown(figures)));
         }
+        silent.push(theirs);
+        forebay.push(ours);
     }
     let due = u64::from(seconds) * 48_000 / u64::from(PERIOD_FRAMES) / 2;
     assert!(forebay.iter().all(|figures| figures.cycles > due), "it did not stay on JACK");
-    let xruns = |figures: &[Figures]| figures.iter().map(|f| f.xruns).sum::<u64>();
-    let late = |figures: &[Figures]| figures.iter().map(|f| f.late_p999_us).max();
-    say(&format!("{TEST} xruns: forebay {}, silent client {}", xruns(&forebay), xruns(&silent)));
-    say(&format!(
-        "{TEST} p99.9 lateness in us: forebay {:?}, silent client {:?}",
-        late(&forebay),
-        late(&silent)
-    ));
+    let lates = |figures: &[Figures]| figures.iter().map(|f| f.lates).sum::<u64>();
+    let p999 = |figures: &[Figures]| figures.iter().map(|f| f.late_p999_us).sum::<u64>() / rounds;
+    let (ours, theirs) = (lates(&forebay), lates(&silent));
+    let cycles: u64 = forebay.iter().map(|figures| figures.cycles).sum();
+    say(&format!("{TEST} missed of {cycles} cycles: forebay {ours}, silent client {theirs}"));
+    let (ours_us, theirs_us) = (p999(&forebay), p999(&silent));
+    say(&format!("{TEST} p99.9 lateness, mean: forebay {ours_us} us, silent client {theirs_us} us"));
     if proving {
-        assert!(xruns(&forebay) <= xruns(&silent));
-        assert!(late(&forebay) <= late(&silent));
+        assert!(ours <= theirs + cycles / UNLUCKY);
+        // The daemon counts in steps of a sixteenth, of which it tells the upper end.
+        assert!(ours_us <= theirs_us * 17 / 16 + 1);
     }
 }
 
 fn shown(figures: &Figures) -> String {
     format!(
-        "{} cycles, {} xruns, lateness p99.9 {} us, worst {} us",
-        figures.cycles, figures.xruns, figures.late_p999_us, figures.late_worst_us
+        "{} cycles, {} missed, lateness p99.9 {} us, worst {} us",
+        figures.cycles, figures.lates, figures.late_p999_us, figures.late_worst_us
     )
 }
 
@@ -104,35 +121,32 @@ fn play(scene: &Scene, seconds: u32) {
     say(&format!("{TEST} underruns of {} producers: {underruns}", producers.len()));
 }
 
-/// The silent client, while a daemon mixes the same producers onto null.
-fn silent_client(jack: &Jack, seconds: u32) -> Figures {
-    let scene = Scene::new();
-    let _daemon = scene.daemon(&["--backend", "null", "--period", "64"]);
-    let mut client = Process::start("the silent client", jack.listener(&scene, &["silent", "2", "600"]));
-    client.line_with("ready");
-    play(&scene, seconds);
-    client.signal(rustix::process::Signal::TERM);
-    figures(&client.json_line(|said| said["cycles"].is_u64()))
-}
-
-fn figures(report: &Value) -> Figures {
-    let figure = |name: &str| report[name].as_u64().unwrap_or_else(|| panic!("no {name} in {report}"));
-    Figures {
-        xruns: figure("xruns"),
-        late_p999_us: figure("late_p999_us"),
-        late_worst_us: figure("late_worst_us"),
-        cycles: figure("cycles"),
-    }
-}
-
-fn daemon_on_jack(jack: &Jack, seconds: u32) -> Figures {
+/// The daemon with its producers and the silent client on one server; the silent client's figures first.
+fn together(jack: &Jack, seconds: u32) -> (Figures, Figures) {
     let scene = Scene::new();
     let mut command = scene.command(&["run", "--stay", "--json", "--backend", "jack", "--no-connect"]);
     jack.dress(&mut command);
     let mut daemon = Process::start("the daemon", command);
     daemon.json_line(|said| said["ready"].is_object());
+    let mut client = Process::start("the silent client", jack.listener(&scene, &[SILENT, "2", "600"]));
+    client.line_with("ready");
+    let before = [SILENT, "forebay"].map(|name| jack.lates_of(name));
     play(&scene, seconds);
+    let lates = [SILENT, "forebay"].map(|name| jack.lates_of(name));
+    client.signal(rustix::process::Signal::TERM);
+    let theirs = client.json_line(|said| said["cycles"].is_u64());
     daemon.signal(rustix::process::Signal::TERM);
     // Its last words are the device's figures.
-    figures(&daemon.json_line(|said| said["ended"].is_object())["ended"])
+    let ours = daemon.json_line(|said| said["ended"].is_object())["ended"].clone();
+    (figures(&theirs, lates[0] - before[0]), figures(&ours, lates[1] - before[1]))
+}
+
+fn figures(report: &Value, lates: u64) -> Figures {
+    let figure = |name: &str| report[name].as_u64().unwrap_or_else(|| panic!("no {name} in {report}"));
+    Figures {
+        lates,
+        late_p999_us: figure("late_p999_us"),
+        late_worst_us: figure("late_worst_us"),
+        cycles: figure("cycles"),
+    }
 }

@@ -28,6 +28,11 @@ impl Jack {
         command.envs(self.0.env());
     }
 
+    /// How many cycles the client `name` has missed, by the server's word.
+    pub(crate) fn lates_of(&self, name: &str) -> u64 {
+        self.0.lates_of(name)
+    }
+
     /// A listener that records, not yet started.
     pub(crate) fn listener(&self, scene: &Scene, args: &[&str]) -> Command {
         let mut command = scene.producer("jack_listener");

@@ -6,6 +6,7 @@ pub(crate) mod jack;
 pub(crate) mod null;
 pub(crate) mod process;
 pub(crate) mod scene;
+pub(crate) mod theft;
 
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};

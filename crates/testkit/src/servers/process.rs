@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How long anything may take before a test says that it hangs. No claim about speed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// How much of what a process says is kept. A server gone mad writes gigabytes.
-const KEPT_BYTES: usize = 64 * 1024;
+const KEPT_BYTES: usize = 1024 * 1024;
 
 /// Something that a test needs is not on this machine, or does not come up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Process {
         self.child.id()
     }
 
-    /// What it said so far, at most the first 64 KiB.
+    /// What it said so far, at most the first MiB.
     pub fn said(&self) -> String {
         String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
