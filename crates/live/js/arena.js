@@ -1,23 +1,38 @@
-// One private window of restorable state per voice, all in one shared arena, so that a snapshot is one copy.
+// The restorable state of all voices, in one shared arena, so that a snapshot is one copy.
 //
-// A window belongs to a voice by name and shape; windows never overlap, whatever the names.
+// It lies in windows: each voice has one of its own (`s.state`, `mem`), and one for every helper that it calls, by voice,
+// key and shape. Windows never overlap, whatever the names. What a helper writes once and only reads later, a delay line,
+// lies beside the arena: a line is longer than it has to remember by all that is rendered ahead, so that going back in time
+// needs no more than the place where it was written last.
 
-import { HEAD, seed } from './state.js';
+import { HEAD, LINE, seed } from './state.js';
+
+/** The key of a voice's own window. */
+const OWN = '';
 
 /** All windows of all voices. */
 export class Arena {
   #buffer;
-  #windows = new Map();
+  /** By voice, then by key. */
+  #voices = new Map();
   /** Windows that are taken and no voice's own yet. */
   #plans = new Set();
   #space;
+  #lineSpace;
+  #ahead;
 
-  /** `windows` are those of an evaluator before, as it described them. */
-  constructor(shared, windows = []) {
+  /** Counts what becomes of windows: a successor has to know them as they are. */
+  revision = 0;
+
+  /** `windows` are those of an evaluator before, as it described them; lines remember `ahead` frames more than asked. */
+  constructor(shared, windows = [], ahead = 0) {
+    this.#ahead = ahead;
     this.#buffer = shared.arena;
     this.all = new Float64Array(shared.arena);
+    this.lines = new Float32Array(shared.lines);
     this.#space = new Space(this.all.length, windows.map(extent));
-    for (const { name, shape, offset, slots } of windows) this.#windows.set(name, this.#view(name, shape, offset, slots));
+    this.#lineSpace = new Space(this.lines.length, windows.filter(({ line }) => line).map(({ line }) => ({ ...line })));
+    for (const described of windows) this.#keep(this.#view(described));
   }
 
   /** Slots in use from the beginning on: what a snapshot copies. */
@@ -27,71 +42,142 @@ export class Arena {
 
   /** Plain objects from which another evaluator rebuilds the same windows. */
   describe() {
-    return [...this.#windows.values()].map(({ name, shape, offset, slots }) => ({ name, shape, offset, slots }));
+    const plain = ({ name, key, shape, offset, slots, line }) => ({ name, key, shape, offset, slots, line });
+    return [...this.#voices.values()].flatMap((windows) => [...windows.values()].map(plain));
   }
 
-  window(name) {
-    return this.#windows.get(name);
+  window(name, key = OWN) {
+    return this.#voices.get(name)?.get(key);
   }
 
-  /** The window that voice `name` shall have: its present one where shape and size agree, else a new one that is not
-   *  yet the voice's own (`adopt` makes it so) and knows which one it replaces. Throws where there is no room. */
-  plan(name, shape, slots) {
-    const present = this.#windows.get(name);
-    if (present && present.shape === shape && present.slots === slots) return present;
-    const offset = this.#space.take(HEAD.slots + slots);
+  /** Names of the voices that have windows. */
+  names() {
+    return [...this.#voices.keys()];
+  }
+
+  /** The window that voice `name` shall have under `key`: its present one where shape and size agree, else a new one that
+   *  is not yet the voice's own (`adopt` makes it so) and knows which one it replaces. One that `remembers` so many frames
+   *  in a line is always new, so that trying it leaves what plays alone; only `again` takes the present one. Throws where
+   *  there is no room. */
+  plan(name, shape, slots, { key = OWN, remembers = 0, again = false } = {}) {
+    const present = this.window(name, key);
+    const fits = present?.shape === shape && present.slots === slots && (present.line?.remembers ?? 0) === remembers;
+    if (fits && (remembers === 0 || again)) return present;
+    const offset = this.#space.take(headSlots(key) + slots);
     if (offset === undefined) {
       throw new Error(`there is no room for ${slots} slots of state: all voices together have ${this.all.length}`);
     }
-    const planned = this.#view(name, shape, offset, slots);
+    const line = remembers > 0 ? this.#takeLine(remembers) : undefined;
+    const planned = this.#view({ name, key, shape, offset, slots, line });
+    if (line && line.offset === undefined) {
+      this.#space.free(extent(planned));
+      throw new Error(`there is no room to remember ${remembers} frames: all lines together have ${this.lines.length}`);
+    }
     planned.replaces = present;
     this.#plans.add(planned);
     return planned;
   }
 
+  #takeLine(remembers) {
+    const slots = remembers + this.#ahead;
+    return { offset: this.#lineSpace.take(slots), slots, remembers };
+  }
+
   /** Fills a planned window: the fade of the one it replaces, and its state, cut or padded with zeros, where the shape
    *  is the same. A new one is zeros and a seed. */
   prepare(window) {
-    if (window === this.#windows.get(window.name)) return;
+    if (window === this.window(window.name, window.key)) return;
+    this.renew(window);
+    const before = window.replaces;
+    if (!before) return;
+    window.head.set(before.head);
+    if (before.shape !== window.shape) return;
+    window.state.set(before.state.subarray(0, Math.min(before.slots, window.slots)));
+    if (window.line) this.#copyLine(before, window);
+  }
+
+  /** A window as it is when its voice is new. */
+  renew(window) {
     window.head.fill(0);
     window.state.fill(0);
-    window.head[HEAD.random] = seed(window.name);
-    const before = window.replaces;
-    if (before) {
-      window.head.set(before.head);
-      if (before.shape === window.shape) {
-        window.state.set(before.state.subarray(0, Math.min(before.slots, window.slots)));
-      }
+    if (window.key === OWN) window.head[HEAD.random] = seed(window.name);
+    if (window.line) window.state[LINE.offset] = window.line.offset;
+  }
+
+  /** What a line remembers, into another one; the state is copied already. */
+  #copyLine({ line: from }, { line: to, state }) {
+    const { lines } = this;
+    const written = state[LINE.written];
+    state[LINE.offset] = to.offset;
+    let n = Math.max(0, written - Math.min(from.remembers, to.remembers));
+    while (n < written) {
+      const [a, b] = [n % from.slots, n % to.slots];
+      const run = Math.min(written - n, from.slots - a, to.slots - b);
+      lines.copyWithin(to.offset + b, from.offset + a, from.offset + a + run);
+      n += run;
     }
   }
 
   /** Makes a planned window the voice's own and frees the one before. */
   adopt(window) {
-    const present = this.#windows.get(window.name);
+    const present = this.window(window.name, window.key);
     if (present === window) return;
-    if (present) this.#space.free(extent(present));
+    if (present) this.#free(present);
     this.#plans.delete(window);
     window.replaces = undefined;
-    this.#windows.set(window.name, window);
+    this.#keep(window);
   }
 
   /** Gives back a window, planned or owned; one that is neither any more was given back before. */
   release(window) {
-    const owned = this.#windows.get(window.name) === window;
-    if (owned) this.#windows.delete(window.name);
-    if (owned || this.#plans.delete(window)) this.#space.free(extent(window));
+    const { name, key } = window;
+    const owned = this.window(name, key) === window;
+    if (owned) this.#voices.get(name).delete(key);
+    if (owned && this.#voices.get(name).size === 0) this.#voices.delete(name);
+    if (owned || this.#plans.delete(window)) this.#free(window);
   }
 
-  #view(name, shape, offset, slots) {
-    const head = new Float64Array(this.#buffer, offset * 8, HEAD.slots);
-    const state = new Float64Array(this.#buffer, (offset + HEAD.slots) * 8, slots);
-    return { name, shape, offset, slots, head, state, replaces: undefined };
+  /** Gives back all windows of a voice that has gone. */
+  releaseVoice(name) {
+    for (const window of this.of(name)) this.release(window);
+  }
+
+  /** The windows of a voice. */
+  of(name) {
+    return [...(this.#voices.get(name)?.values() ?? [])];
+  }
+
+  #keep(window) {
+    const { name, key } = window;
+    this.revision += 1;
+    if (!this.#voices.has(name)) this.#voices.set(name, new Map());
+    this.#voices.get(name).set(key, window);
+  }
+
+  #free(window) {
+    this.revision += 1;
+    this.#space.free(extent(window));
+    if (window.line) this.#lineSpace.free({ ...window.line });
+  }
+
+  #view({ name, key, shape, offset, slots, line }) {
+    const inFront = headSlots(key);
+    const head = new Float64Array(this.#buffer, offset * 8, inFront);
+    const state = new Float64Array(this.#buffer, (offset + inFront) * 8, slots);
+    /** Song frames: since when the voice's code has not called for it; where it was called for first while it played. */
+    const times = { unusedSince: undefined, born: undefined };
+    return { name, key, shape, offset, slots, line, head, state, replaces: undefined, ...times };
   }
 }
 
+/** Only a voice's own window has a head. */
+function headSlots(key) {
+  return key === OWN ? HEAD.slots : 0;
+}
+
 /** What a window takes of the arena. */
-function extent({ offset, slots }) {
-  return { offset, slots: HEAD.slots + slots };
+function extent({ key, offset, slots }) {
+  return { offset, slots: headSlots(key) + slots };
 }
 
 /** Which slots are taken. Holes lie in order, none touches another or the end, and each is filled first: what is copied

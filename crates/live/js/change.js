@@ -115,7 +115,7 @@ function undo(timeline, { leaving, ends }, onFailure) {
 /** The new code is what plays. */
 function take(timeline, { trial, leaving, staying, players }, song) {
   trial.adopt();
-  for (const player of leaving) if (!staying.includes(player)) timeline.arena.release(player.window);
+  for (const player of leaving) if (!staying.includes(player)) timeline.arena.releaseVoice(player.name);
   timeline.players = players;
 }
 

@@ -119,11 +119,13 @@ function syntaxError(source, file, original) {
   return new SourceError(message, { kind: 'syntax', file, ...place, sourceLine: lineOf(source, place.line) });
 }
 
-/** Finds where in a piece an error was thrown by its stack. `sources` maps the piece's files to their texts. */
-export function locate(error, { sources, file, voice, kind = 'throw' }) {
+/** Finds where in a piece an error was thrown by its stack. `sources` maps the piece's files to their texts. Where the stack
+ *  does not say (a runtime may leave out who calls last of all), it is where the voice was declared: the stack of `site`. */
+export function locate(error, { sources, file, voice, site, kind = 'throw' }) {
   if (error instanceof SourceError) return error;
   const message = error instanceof Error ? describe(error) : `threw ${String(error)}`;
-  const place = placeIn(error?.stack, sources);
+  const thrown = placeIn(error?.stack, sources);
+  const place = thrown.line === undefined ? placeIn(site?.stack, sources) : thrown;
   const sourceLine = lineOf(sources.get(place.file ?? file), place.line);
   return new SourceError(message, { kind, file, ...place, sourceLine, voice });
 }

@@ -4,6 +4,8 @@
 import { locate } from './compile.js';
 import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
 import { PieceConsole } from './console.js';
+import { instruments } from './library/index.js';
+import { Toolbox } from './library/toolbox.js';
 import { GUARD, audible, fadeTo } from './render.js';
 import { HEAD, random } from './state.js';
 import { Score } from './surface.js';
@@ -34,6 +36,8 @@ export class Evaluator {
   #topLevelSeed = new Float64Array(1);
   #console;
   #late = new Set();
+  /** The revision of the windows that the host knows. */
+  #announced = 0;
 
   /** `setup`: what the host knows of the session. `say(message)` reports to the host. */
   constructor(control, setup, shared, say) {
@@ -147,6 +151,7 @@ export class Evaluator {
       timeline.advance(this.onFailure);
       space -= chunk;
       this.#inspect();
+      if (timeline.arena.revision !== this.#announced) this.#announcePlayers();
     }
     return timeline.lead >= target;
   }
@@ -221,8 +226,9 @@ export class Evaluator {
   #inspect() {
     for (const player of this.timeline.players) {
       if (player.badFrames > 0) {
-        const { state } = player.window;
-        for (let i = 0; i < state.length; i++) if (!Number.isFinite(state[i])) state[i] = 0;
+        for (const { state } of [player.window, ...player.cells]) {
+          for (let i = 0; i < state.length; i++) if (!Number.isFinite(state[i])) state[i] = 0;
+        }
         this.#blame(player, 'nan', player.firstBad, 'gives NaN or blasts: cut there, its poisoned state reset');
       }
       if (player.oddReturns > 0) {
@@ -240,7 +246,7 @@ export class Evaluator {
 
   #failed(player, error) {
     player.failed = error;
-    const located = this.#locate(error, this.#sources, player.name);
+    const located = this.#locate(error, this.#sources, player);
     this.#say({ ...located, kind: 'fault', what: 'throw', frame: player.signal.n });
     this.#announcePlayers();
   }
@@ -255,14 +261,16 @@ export class Evaluator {
   }
 
   /** As a message, with its place in the newest of `known` texts. */
-  #locate(error, known, voice) {
+  #locate(error, known, player) {
     const sources = new Map(known.flatMap(({ texts }) => [...texts]));
-    return locate(error, { sources, file: known.at(-1)?.file, voice }).toJSON();
+    const voice = { voice: player?.name, site: player?.spec.site };
+    return locate(error, { sources, file: known.at(-1)?.file, ...voice }).toJSON();
   }
 
   /** All that a successor needs beside the shared memory. */
   #announcePlayers() {
     const { players, arena } = this.timeline;
+    this.#announced = arena.revision;
     this.#say({
       kind: 'players',
       names: players.map((player) => player.name),
@@ -274,9 +282,11 @@ export class Evaluator {
 
   /** What code inside a voice may do to the session. */
   #makeHooks() {
-    const { guard, loop, setup } = this.timeline;
+    const { arena, guard, loop, setup } = this.timeline;
     const playing = () => loop.players[guard[GUARD.voice] - 1];
+    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing }));
     return {
+      library,
       sounding: () => guard[GUARD.voice] > 0,
       reseed: (value) => (this.#topLevelSeed[0] = value),
       random: () => random(playing()?.head ?? this.#topLevelSeed),

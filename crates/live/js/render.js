@@ -22,7 +22,7 @@ const MOST_CHANNELS = 8;
 
 /** What a voice function gets: the same object at every call. */
 export class Signal {
-  constructor(name, index, sr, state, random) {
+  constructor(name, index, { sr, state, random, cells }) {
     /** Seconds and frames since the session began. */
     this.t = 0;
     this.n = 0;
@@ -35,6 +35,9 @@ export class Signal {
     this.index = index;
     this.random = random;
     this.pair = new Float64Array(2);
+    /** What the voice's helpers have taken; what it builds in every frame. */
+    this.cells = cells;
+    this.built = undefined;
   }
 
   /** `return s.out(l, r)` is `return [l, r]` without an allocation. */
@@ -62,6 +65,11 @@ export class Player {
     this.told = new Set();
     this.forget();
     this.revive();
+  }
+
+  /** The windows of its helpers, as far as they were called. */
+  get cells() {
+    return this.signal.cells?.windows ?? [];
   }
 
   /** Has room for `frames` frames of `channels` channels. */

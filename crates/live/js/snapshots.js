@@ -5,8 +5,8 @@
 
 import { BANK, BANK_SLOTS, BANK_WORDS, MOST_SNAPSHOTS } from './state.js';
 
-/** A stride below this would be all index. */
-const LEAST_STRIDE = 64;
+/** Slots that a snapshot has room for beyond those that are asked for: helpers that are called for the first time. */
+const SPARE_SLOTS = 4096;
 
 export class Snapshots {
   /** Word 0: which bank counts. */
@@ -29,7 +29,7 @@ export class Snapshots {
   begin(slots, reach, chunk) {
     this.#bank = this.#banks[1 - this.#shared[0]];
     const { index } = this.#bank;
-    index[BANK.stride] = Math.max(LEAST_STRIDE, slots);
+    index[BANK.stride] = Math.min(slots + SPARE_SLOTS, BANK_SLOTS / 2);
     const fit = Math.min(MOST_SNAPSHOTS, Math.floor(BANK_SLOTS / index[BANK.stride]));
     // One more than there are intervals: the oldest lies at the far end of the reach.
     const every = Math.ceil(reach / chunk / (fit - 1));
@@ -47,6 +47,11 @@ export class Snapshots {
   /** The new future comes to nothing: those of the old one go on. */
   drop() {
     this.#bank = this.#banks[this.#shared[0]];
+  }
+
+  /** Whether `slots` slots fit into a snapshot. */
+  holds(slots) {
+    return slots <= this.#bank.index[BANK.stride];
   }
 
   /** Whether `frame` is far enough from the last one. */

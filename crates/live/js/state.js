@@ -6,6 +6,11 @@
  *  want of it. They are restored with the state, so that what code does to them in a shadow run or a replay is undone. */
 export const HEAD = Object.freeze({ random: 0, gain: 1, target: 2, step: 3, left: 4, muted: 5, solo: 6, slots: 8 });
 
+/** Slots that a window with a line begins with: where the line lies, how many frames were written. */
+export const LINE = Object.freeze({ offset: 0, written: 1, slots: 2 });
+
+/** Room for all lines together: 256 MiB of f32, committed by the system only where it is touched. */
+const LINE_SAMPLES = 64 * 1024 * 1024;
 /** Room for one set of snapshots: 64 MiB of f64, committed by the system only where it is touched. */
 export const BANK_SLOTS = 8 * 1024 * 1024;
 /** Room for all windows together: a bank holds two snapshots of them at least. */
@@ -20,6 +25,7 @@ export const BANK_WORDS = BANK.times + MOST_SNAPSHOTS;
 export function makeShared() {
   return {
     arena: new SharedArrayBuffer(ARENA_SLOTS * 8),
+    lines: new SharedArrayBuffer(LINE_SAMPLES * 4),
     snapshots: new SharedArrayBuffer(2 * BANK_SLOTS * 8),
     index: new SharedArrayBuffer((1 + 2 * BANK_WORDS) * 8),
     clock: new SharedArrayBuffer(8 * 8),

@@ -1,6 +1,9 @@
 // What user code sees: play, kanon, stop, mute, solo and their kin. Running a file fills a Score: the wanted voices.
 // Nothing sounds from here; `change.js` makes a score audible.
 
+import { instruments } from './library/index.js';
+import { Toolbox, UsageError } from './library/toolbox.js';
+
 /** Slots of `s.state`. */
 const PLAY_SLOTS = 128;
 /** Slots of `mem`, unless `{ slots }` asks for another number. */
@@ -23,17 +26,9 @@ export class Score {
   }
 }
 
-/** A mistake in the use of the language; its place is the caller's. */
-class UsageError extends Error {
-  constructor(message) {
-    super(message);
-    this.name = 'UsageError';
-  }
-}
-
 /** The functions that user code calls, writing into `score`. `makeMemory(name, slots)` gives a kanon voice its window
- *  before its factory runs; `hooks` serves calls from inside a voice. */
-function surface(score, { sr, makeMemory, hooks }) {
+ *  before its factory runs; `hooks` serves calls from inside a voice; `library` is what makes and shapes sound. */
+function surface(score, { sr, makeMemory, hooks, library }) {
   /** Throws unless the top level of the file runs. */
   const atTopLevel = (what) => {
     if (hooks.sounding()) throw new UsageError(`${what} at the top level, not inside a voice`);
@@ -120,6 +115,7 @@ function surface(score, { sr, makeMemory, hooks }) {
     list: () => [...score.voices.keys()],
     clear,
     console: hooks?.console,
+    ...library,
   };
 }
 
@@ -168,7 +164,10 @@ function voiceOptions(voice, options, slots) {
 }
 
 /** The names under which code finds all this, in the order of `values`. */
-export const NAMES = [...Object.keys(surface(new Score(), {})), ...Object.keys(refused)];
+export const NAMES = [
+  ...Object.keys(surface(new Score(), { library: instruments(new Toolbox({})) })),
+  ...Object.keys(refused),
+];
 
 /** The arguments for code that was compiled with `NAMES`. */
 export function values(score, context) {

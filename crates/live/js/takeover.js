@@ -38,11 +38,9 @@ export function takeOver(timeline, { sources, rehearse, announce, onFailure }) {
 
 /** The windows are those of who plays: what else the trials took, or an evaluator before had, is given back. */
 function keepWindows({ arena, players }, trials) {
-  for (const { window } of players) arena.adopt(window);
-  for (const trial of trials) trial.abandon();
-  for (const { name } of arena.describe()) {
-    if (!players.some((player) => player.name === name)) arena.release(arena.window(name));
-  }
+  for (const { window, cells } of players) for (const taken of [window, ...cells]) arena.adopt(taken);
+  for (const trial of trials) trial.settle();
+  for (const name of arena.names()) if (!players.some((player) => player.name === name)) arena.releaseVoice(name);
 }
 
 /** The future of a voice that does not go on ends with what is written of it. */

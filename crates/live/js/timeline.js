@@ -27,7 +27,7 @@ export class Timeline {
     this.control = control;
     this.setup = setup;
     this.commit = new Commit(control);
-    this.arena = new Arena(shared, setup.windows);
+    this.arena = new Arena(shared, setup.windows, setup.capacityFrames + REACH_S * setup.rateHz);
     this.snapshots = new Snapshots(shared);
     this.guard = new Int32Array(shared.guard);
     this.loop = new Loop(this.guard, setup.channels);
@@ -139,6 +139,8 @@ export class Timeline {
   rewind(players, frame, onFailure) {
     let at = this.snapshots.restore(frame, this.arena);
     if (at === undefined) return false;
+    // What a helper called first then had no state before.
+    for (const { cells } of players) for (const cell of cells) if (cell.born > at) this.arena.renew(cell);
     this.rehearsing = true;
     while (at < frame) {
       const frames = Math.min(this.chunk, frame - at);
@@ -192,7 +194,7 @@ export class Timeline {
   departed() {
     const gone = this.players.filter((player) => player.endAt + this.origin < this.now);
     if (gone.length > 0) this.players = this.players.filter((player) => !gone.includes(player));
-    for (const player of gone) this.arena.release(player.window);
+    for (const player of gone) this.arena.releaseVoice(player.name);
     return gone;
   }
 

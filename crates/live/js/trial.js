@@ -1,6 +1,7 @@
 // Trying new code before it may be heard: it is compiled, run once, and its closures render a few blocks on a copy of
 // the state. That warms the very closures that will play, and shows what throws, is not finite, blasts or is too slow.
 
+import { Cells } from './cells.js';
 import { SourceError, compile, lineOf, locate, placeIn } from './compile.js';
 import { GUARD, NOBODY, PLAYING, Player, Signal, TAKE_OVER, TOP_LEVEL } from './render.js';
 import { HEAD, random, seed } from './state.js';
@@ -21,6 +22,8 @@ const RENDER_ROUNDS = 16;
 const SLOW_PATIENCE_MS = 60;
 const SLOW_ROUNDS = 5;
 const MOST_SLOW_MS = 250;
+/** What helpers remember that were not called for so long, since the code of their voice changed, is forgotten. */
+const UNUSED_S = 60;
 /** Slower than this many times real time is refused. */
 const SLOWEST = 1.1;
 
@@ -34,6 +37,8 @@ export class Trial {
   #patches = [];
   /** The players that this code makes; the others play already. */
   #fresh = [];
+  /** Whether the code plays: what it asks for is its own at once. */
+  #settled = false;
 
   /** `revision` is what the host calls this code; code that is not `judged` has played before. `read(path)` gives the
    *  text of an imported file. `announce({ revision, names, files })` tells the host whose code is about to run. */
@@ -71,7 +76,8 @@ export class Trial {
     try {
       prepare();
       this.#timeline.rehearsing = true;
-      this.#shadow();
+      // What played before is in the lines already: it is not tried over them.
+      if (this.#judged) this.#shadow();
       // The time of a render is its own: its closures begin where the file leaves them.
       if (setup.render) prepare();
     } catch (error) {
@@ -96,6 +102,7 @@ export class Trial {
   /** The windows of the new voices are filled from the state as it is now. */
   prepare() {
     for (const player of this.players) this.#timeline.arena.prepare(player.window);
+    this.#prepareCells();
     for (const { state, slots } of this.#patches) for (const [slot, value] of slots) state[slot] = value;
   }
 
@@ -106,21 +113,39 @@ export class Trial {
       this.#timeline.arena.adopt(player.window);
       player.spec = this.score.voices.get(player.name);
     }
+    for (const player of this.#fresh) this.#adoptCells(player);
+    this.settle();
+  }
+
+  /** Those that the code before has called and this one has not yet are kept for a while: some are called now and then. */
+  #adoptCells({ name, window, cells }) {
+    const { arena, head, setup } = this.#timeline;
+    for (const cell of cells) arena.adopt(cell);
+    for (const owned of arena.of(name)) {
+      const used = owned === window || cells.includes(owned);
+      owned.unusedSince = used ? undefined : owned.unusedSince ?? head;
+      if (head - owned.unusedSince > UNUSED_S * setup.rateHz) arena.release(owned);
+    }
+  }
+
+  /** The code plays, and has what it has. */
+  settle() {
     this.abandon();
+    this.#settled = true;
   }
 
   /** Gives back what the trial took and no voice has: all of it where the code will not play. */
   abandon() {
     const { arena } = this.#timeline;
     for (const window of this.#planned.values()) {
-      if (window !== arena.window(window.name)) arena.release(window);
+      if (window !== arena.window(window.name, window.key)) arena.release(window);
     }
     this.#planned.clear();
   }
 
   /** A voice of this code has thrown before it could be heard. */
   failed(player, error) {
-    throw this.#located(error, player.name);
+    throw this.#located(error, player);
   }
 
   /** Refuses code whose voices gave what can't be heard. */
@@ -134,10 +159,15 @@ export class Trial {
     }
   }
 
-  #located(error, voice) {
-    const located = locate(error, { sources: this.sources, file: this.file, voice });
+  #located(error, player) {
+    const located = locate(error, { sources: this.sources, file: this.file, voice: player?.name, site: player?.spec.site });
     located.files = [...this.sources.keys()];
     return located;
+  }
+
+  #prepareCells() {
+    const { arena } = this.#timeline;
+    for (const player of this.#fresh) for (const cell of player.cells) arena.prepare(cell);
   }
 
   #evaluate({ score, players }, hooks) {
@@ -149,33 +179,50 @@ export class Trial {
     }
     this.#before.clear();
     const makeMemory = (name, slots) => {
-      const window = this.#window(name, 'kanon', slots);
+      const window = this.#window(name, 'kanon', slots, {});
       this.#before.set(name, window.state.slice());
       return window.state;
     };
     hooks.reseed(seed(this.file));
     guard[GUARD.voice] = TOP_LEVEL;
-    this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks }));
+    this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks, library: hooks.library }));
     this.score.open = false;
     guard[GUARD.voice] = NOBODY;
     this.#patches = [];
     for (const [name, before] of this.#before) {
-      const { state } = this.#planned.get(name);
+      const { state } = this.#planned.get(placeOf(name));
       const slots = [];
       for (let i = 0; i < state.length; i++) if (!Object.is(state[i], before[i])) slots.push([i, state[i]]);
       if (slots.length > 0) this.#patches.push({ state, slots });
     }
   }
 
-  /** The window of a voice for this trial: planned once per name. */
-  #window(name, shape, slots) {
+  /** A window of a voice for this trial: planned once per name and key. */
+  #window(name, shape, slots, options) {
     const { arena } = this.#timeline;
-    const earlier = this.#planned.get(name);
-    const fits = earlier?.shape === shape && earlier.slots === slots;
-    if (earlier && !fits && earlier !== arena.window(name)) arena.release(earlier);
-    const window = fits ? earlier : arena.plan(name, shape, slots);
+    const place = placeOf(name, options.key);
+    const earlier = this.#planned.get(place);
+    const fits = earlier?.shape === shape && earlier.slots === slots && (earlier.line?.remembers ?? 0) === (options.remembers ?? 0);
+    if (earlier && !fits && earlier !== arena.window(name, options.key)) arena.release(earlier);
+    const window = fits ? earlier : arena.plan(name, shape, slots, options);
     arena.prepare(window);
-    this.#planned.set(name, window);
+    this.#planned.set(place, window);
+    return window;
+  }
+
+  /** The window of a helper that is called for the first time. */
+  #cell(signal, key, shape, slots, remembers) {
+    const { arena, snapshots } = this.#timeline;
+    const options = { key, remembers };
+    if (!this.#settled) return this.#window(signal.name, shape, slots, options);
+    const present = arena.window(signal.name, key);
+    const window = arena.plan(signal.name, shape, slots, { ...options, again: true });
+    window.unusedSince = undefined;
+    if (window === present) return window;
+    arena.prepare(window);
+    arena.adopt(window);
+    window.born = signal.n;
+    if (!snapshots.holds(arena.used)) throw new Error('too many helpers are called for the first time while it plays');
     return window;
   }
 
@@ -191,7 +238,7 @@ export class Trial {
 
   #windowFor(spec) {
     try {
-      return this.#window(spec.name, spec.shape, spec.slots);
+      return this.#window(spec.name, spec.shape, spec.slots, {});
     } catch (error) {
       return this.#refuse({ name: spec.name, spec }, 'state', `finds no memory: ${error.message}`);
     }
@@ -199,9 +246,14 @@ export class Trial {
 
   #player(spec, index) {
     // A factory has filled its window already.
-    const filled = spec.shape === 'kanon' ? this.#planned.get(spec.name) : undefined;
+    const filled = spec.shape === 'kanon' ? this.#planned.get(placeOf(spec.name)) : undefined;
     const window = filled ?? this.#windowFor(spec);
-    const signal = new Signal(spec.name, index, this.#timeline.setup.rateHz, window.state, () => random(window.head));
+    const signal = new Signal(spec.name, index, {
+      sr: this.#timeline.setup.rateHz,
+      state: window.state,
+      random: () => random(window.head),
+      cells: new Cells((...wanted) => this.#cell(signal, ...wanted)),
+    });
     return new Player(spec, window, signal);
   }
 
@@ -216,7 +268,7 @@ export class Trial {
     try {
       this.costMsPerFrame = this.#warm() / ROUND;
       this.judge(this.#fresh);
-      if (this.#judged && !this.#timeline.setup.render) this.#judgeSpeed();
+      if (!this.#timeline.setup.render) this.#judgeSpeed();
     } finally {
       for (const player of alive) if (player.failed) player.revive();
       for (const player of this.players) player.forget();
@@ -232,6 +284,7 @@ export class Trial {
     this.#round(head);
     const first = this.players.map((player) => player.out.slice(0, ROUND * setup.channels));
     arena.all.set(start);
+    this.#prepareCells();
     let cost = this.#round(head);
     this.unrewindable = this.players.filter((player, i) => first[i].some((x, k) => !Object.is(x, player.out[k])));
     let best = cost;
@@ -260,7 +313,7 @@ export class Trial {
     for (const player of this.players) player.reserve(ROUND, setup.channels);
     const began = performance.now();
     loop.run(this.players, from, ROUND, 0, (player, error) => {
-      if (this.#judged && this.#fresh.includes(player)) this.failed(player, error);
+      if (this.#fresh.includes(player)) this.failed(player, error);
     });
     return performance.now() - began;
   }
@@ -286,6 +339,11 @@ export class Trial {
     });
     return this.players[costs.indexOf(Math.max(...costs))];
   }
+}
+
+/** By which a trial finds what it has planned. */
+function placeOf(name, key = '') {
+  return `${name}\0${key}`;
 }
 
 /** Nothing, as a trial: what plays fades out over `fadeS`. */

@@ -20,7 +20,7 @@ export function warmLoop() {
   const players = Array.from({ length: VOICES }, (_, i) => {
     const window = { head: new Float64Array(HEAD.slots), state: new Float64Array(8) };
     window.head[HEAD.gain] = 1;
-    const player = new Player({ name: `warm ${i}`, call: kinds[i % kinds.length] }, window, new Signal('', i, 48000, window.state));
+    const player = new Player({ name: `warm ${i}`, call: kinds[i % kinds.length] }, window, new Signal('', i, { sr: 48000, state: window.state }));
     player.reserve(FRAMES, 2);
     return player;
   });

@@ -1,0 +1,112 @@
+// Filters. Each has its state per channel and follows the channels of what it is given.
+//
+// lpf, hpf, bpf and notch are one state-variable filter in its trapezoidal form, which is stable at every cutoff and while it
+// is swept (A. Simper, "Linear Trapezoidal Integrated SVF", 2013). Resonance 0 is a Q of 0.5, 1 is a Q of 50.
+
+import { Cell } from '../cells.js';
+import { MOST_CHANNELS, checkSignal, kept, number, sound } from './toolbox.js';
+
+/** The cutoff as a part of the rate: the tangent grows without bound towards 0.5. */
+const HIGHEST = 0.49;
+const LEAST_DAMPING = 0.02;
+
+function clamped(x, least, most) {
+  return x > least ? (x < most ? x : most) : least;
+}
+
+/** The coefficients of a filter, worked out when cutoff or resonance change. */
+class Coefficients {
+  #cutoff = NaN;
+  #resonance = NaN;
+
+  set(cutoff, resonance, dt) {
+    if (cutoff === this.#cutoff && resonance === this.#resonance) return;
+    this.#cutoff = cutoff;
+    this.#resonance = resonance;
+    const g = Math.tan(Math.PI * clamped(cutoff * dt, 0, HIGHEST));
+    this.damping = 2 - (2 - LEAST_DAMPING) * clamped(resonance, 0, 1);
+    this.a1 = 1 / (1 + g * (g + this.damping));
+    this.a2 = g * this.a1;
+    this.a3 = g * this.a2;
+  }
+}
+
+/** The filters by name, made with `toolbox`. */
+export function filters(toolbox) {
+  const { state } = toolbox;
+
+  /** `out(x, band, low, damping)` is what of the filter is heard. */
+  const resonant = (name, out) =>
+    toolbox.define(
+      name,
+      (node) => {
+        const cell = new Cell(name, 2 * MOST_CHANNELS);
+        const k = new Coefficients();
+        const step = (at, given) => {
+          const x = kept(given);
+          const [first, second] = [state[at], state[at + 1]];
+          const above = x - second;
+          const band = k.a1 * first + k.a2 * above;
+          const low = second + k.a2 * first + k.a3 * above;
+          state[at] = kept(2 * band - first);
+          state[at + 1] = kept(2 * low - second);
+          return out(x, band, low, k.damping);
+        };
+        return (s) => {
+          const at = cell.at(s);
+          const x = sound(node.a, s);
+          k.set(number(node.b, s), number(node.c ?? 0, s), s.dt);
+          if (typeof x === 'number') return step(at, x);
+          const frame = node.frame(x.length);
+          for (let c = 0; c < x.length; c++) frame[c] = step(at + 2 * c, x[c]);
+          return frame;
+        };
+      },
+      (sig, cutoff) => {
+        checkSignal(`${name}(sig, hz, resonance): the first argument`, sig);
+        checkSignal(`${name}(sig, hz, resonance): the cutoff`, cutoff);
+      },
+    );
+
+  /** `out(x, low)` is what of a one-pole filter is heard. */
+  const simple = (name, out) =>
+    toolbox.define(
+      name,
+      (node) => {
+        const cell = new Cell(name, MOST_CHANNELS);
+        let [cutoff, part] = [NaN, 0];
+        const step = (at, given) => {
+          const x = kept(given);
+          const low = kept(state[at] + part * (x - state[at]));
+          state[at] = low;
+          return out(x, low);
+        };
+        return (s) => {
+          const at = cell.at(s);
+          const x = sound(node.a, s);
+          const hz = number(node.b, s);
+          if (hz !== cutoff) {
+            cutoff = hz;
+            part = 1 - Math.exp(-2 * Math.PI * clamped(hz * s.dt, 0, HIGHEST));
+          }
+          if (typeof x === 'number') return step(at, x);
+          const frame = node.frame(x.length);
+          for (let c = 0; c < x.length; c++) frame[c] = step(at + c, x[c]);
+          return frame;
+        };
+      },
+      (sig, cutoff) => {
+        checkSignal(`${name}(sig, hz): the first argument`, sig);
+        checkSignal(`${name}(sig, hz): the cutoff`, cutoff);
+      },
+    );
+
+  return {
+    lpf: resonant('lpf', (x, band, low) => low),
+    hpf: resonant('hpf', (x, band, low, damping) => x - damping * band - low),
+    bpf: resonant('bpf', (x, band, low, damping) => damping * band),
+    notch: resonant('notch', (x, band, low, damping) => x - damping * band),
+    lowpass: simple('lowpass', (x, low) => low),
+    highpass: simple('highpass', (x, low) => x - low),
+  };
+}

@@ -1,0 +1,104 @@
+// Oscillators. Their phase is state, from 0 up to 1, so that a frequency may change at any frame without a step. The edges of
+// saw, square and pulse are rounded over two frames (polyBLEP, Välimäki and Huovilainen 2007), those of the triangle are not.
+
+import { Cell } from '../cells.js';
+import { UsageError, checkSignal, number } from './toolbox.js';
+
+const TURN = 2 * Math.PI;
+
+/** Where the phase is, and one frame on. */
+function advance(state, at, step) {
+  const phase = state[at];
+  const next = phase + step;
+  const wrapped = next - Math.floor(next);
+  state[at] = wrapped === wrapped ? wrapped : 0;
+  return phase;
+}
+
+/** What rounds the edge at phase 0 off, for an edge from -1 up to 1, `step` of a turn per frame. */
+function edge(phase, step) {
+  const width = Math.abs(step);
+  if (phase < width) {
+    const x = phase / width;
+    return x + x - x * x - 1;
+  }
+  if (phase > 1 - width) {
+    const x = (phase - 1) / width;
+    return x * x + x + x + 1;
+  }
+  return 0;
+}
+
+function pulseAt(phase, step, width) {
+  const second = phase >= width ? phase - width : phase - width + 1;
+  return (phase < width ? 1 : -1) + edge(phase, step) - edge(second, step);
+}
+
+/** The oscillators by name, made with `toolbox`. */
+export function oscillators(toolbox) {
+  const { state } = toolbox;
+  const hz = (name) => (freq) => checkSignal(`${name}(hz): the frequency`, freq);
+  const oscillator = (name, at) =>
+    toolbox.define(
+      name,
+      (node) => {
+        const cell = new Cell(name, 1);
+        return at(node, cell);
+      },
+      hz(name),
+    );
+
+  const sin = oscillator('sin', (node, cell) => (s) => Math.sin(TURN * advance(state, cell.at(s), number(node.a, s) * s.dt)));
+
+  const phasor = oscillator('phasor', (node, cell) => (s) => advance(state, cell.at(s), number(node.a, s) * s.dt));
+
+  const saw = oscillator('saw', (node, cell) => (s) => {
+    const step = number(node.a, s) * s.dt;
+    const phase = advance(state, cell.at(s), step);
+    return 2 * phase - 1 - edge(phase, step);
+  });
+
+  const tri = oscillator('tri', (node, cell) => (s) => {
+    const phase = advance(state, cell.at(s), number(node.a, s) * s.dt);
+    return phase < 0.5 ? 4 * phase - 1 : 3 - 4 * phase;
+  });
+
+  const square = oscillator('square', (node, cell) => (s) => {
+    const step = number(node.a, s) * s.dt;
+    return pulseAt(advance(state, cell.at(s), step), step, 0.5);
+  });
+
+  const pulse = toolbox.define(
+    'pulse',
+    (node) => {
+      const cell = new Cell('pulse', 1);
+      return (s) => {
+        const step = number(node.a, s) * s.dt;
+        const width = Math.min(Math.max(number(node.b ?? 0.5, s), 0), 1);
+        return pulseAt(advance(state, cell.at(s), step), step, width);
+      };
+    },
+    hz('pulse'),
+  );
+
+  const wave = toolbox.define(
+    'wave',
+    (node) => {
+      const cell = new Cell('wave', 1);
+      return (s) => {
+        const values = node.b;
+        const phase = advance(state, cell.at(s), number(node.a, s) * s.dt);
+        const value = values[Math.floor(phase * values.length)];
+        return typeof value === 'function' ? number(value, s) : value;
+      };
+    },
+    (freq, values) => {
+      checkSignal('wave(hz, values): the frequency', freq);
+      if (!(values?.length > 0)) throw new UsageError('wave(hz, values): the values are an array that is not empty');
+    },
+  );
+
+  const noise = () => (s) => 2 * s.random() - 1;
+
+  return { sin, saw, tri, square, pulse, phasor, wave, noise };
+}
