@@ -104,18 +104,15 @@ export class Arena {
     if (window.line) window.state[LINE.offset] = window.line.offset;
   }
 
-  /** What a line remembers, into another one; the state is copied already. */
+  /** What a line remembers, into the beginning of another one; the state is copied already. */
   #copyLine({ line: from }, { line: to, state }) {
-    const { lines } = this;
-    const written = state[LINE.written];
+    const frames = Math.min(from.remembers, to.remembers, state[LINE.written]);
+    const first = (state[LINE.at] - frames + from.slots) % from.slots;
+    const run = Math.min(frames, from.slots - first);
+    this.lines.copyWithin(to.offset, from.offset + first, from.offset + first + run);
+    this.lines.copyWithin(to.offset + run, from.offset, from.offset + frames - run);
     state[LINE.offset] = to.offset;
-    let n = Math.max(0, written - Math.min(from.remembers, to.remembers));
-    while (n < written) {
-      const [a, b] = [n % from.slots, n % to.slots];
-      const run = Math.min(written - n, from.slots - a, to.slots - b);
-      lines.copyWithin(to.offset + b, from.offset + a, from.offset + a + run);
-      n += run;
-    }
+    state[LINE.at] = frames % to.slots;
   }
 
   /** Makes a planned window the voice's own and frees the one before. */

@@ -6,8 +6,8 @@
  *  want of it. They are restored with the state, so that what code does to them in a shadow run or a replay is undone. */
 export const HEAD = Object.freeze({ random: 0, gain: 1, target: 2, step: 3, left: 4, muted: 5, solo: 6, slots: 8 });
 
-/** Slots that a window with a line begins with: where the line lies, how many frames were written. */
-export const LINE = Object.freeze({ offset: 0, written: 1, slots: 2 });
+/** Slots that a window with a line begins with: where the line lies, where in it the next frame goes, how many were written. */
+export const LINE = Object.freeze({ offset: 0, at: 1, written: 2, slots: 3 });
 
 /** Room for all lines together: 256 MiB of f32, committed by the system only where it is touched. */
 const LINE_SAMPLES = 64 * 1024 * 1024;

@@ -118,19 +118,23 @@ export function checkSeconds(what, x, most) {
 
 /** Appends `x` to the line of a window at `at` in the arena, `length` frames long. */
 export function write({ state, lines }, at, length, x) {
-  const written = state[at + LINE.written];
-  lines[state[at + LINE.offset] + (written % length)] = kept(x);
-  state[at + LINE.written] = written + 1;
+  const place = state[at + LINE.at];
+  lines[state[at + LINE.offset] + place] = kept(x);
+  state[at + LINE.at] = place + 1 === length ? 0 : place + 1;
+  state[at + LINE.written] += 1;
 }
 
 /** What was written `frames` frames before the next one is, between two of them by a straight line; silence from before the
- *  first. At least 1. */
+ *  first. From 1 to what the line remembers. */
 export function read({ state, lines }, at, length, frames) {
-  const place = state[at + LINE.written] - frames;
-  if (place < 0) return 0;
+  if (frames > state[at + LINE.written]) return 0;
+  let place = state[at + LINE.at] - frames;
+  if (place < 0) place += length;
   const first = state[at + LINE.offset];
   const whole = Math.floor(place);
+  const x = lines[first + whole];
   const part = place - whole;
-  const x = lines[first + (whole % length)];
-  return part === 0 ? x : x + part * (lines[first + ((whole + 1) % length)] - x);
+  if (part === 0) return x;
+  const next = whole + 1 === length ? 0 : whole + 1;
+  return x + part * (lines[first + next] - x);
 }

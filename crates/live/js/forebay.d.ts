@@ -1,0 +1,138 @@
+// The language of a piece, for editors. In a piece: /// <reference path="forebay.d.ts" />, or import from "forebay".
+
+declare module 'forebay' {
+  /** What a voice gets, the same object for every frame. */
+  export interface ForebaySignal {
+    /** Seconds since the session began. */
+    readonly t: number;
+    /** Frames since the session began. */
+    readonly n: number;
+    /** Frames per second. */
+    readonly sr: number;
+    /** Seconds per frame. */
+    readonly dt: number;
+    /** Where the voice's own slots begin in `state`: 0. */
+    readonly idx: number;
+    /** Numbers that belong to the voice's name and survive edits: 128 unless `slots` asks for another count. */
+    readonly state: Float64Array;
+    readonly name: string;
+    /** The next random number of the voice, from 0 up to 1, the same in every run. */
+    random(): number;
+    /** `[left, right]` without making an array. */
+    out(left: number, right: number): ArrayLike<number>;
+  }
+
+  /** One sample for all channels, or one per channel. */
+  export type Sound = number | ArrayLike<number>;
+  /** A function of what a voice gets. */
+  export type Signal<T extends Sound = Sound> = (s: ForebaySignal) => T;
+  /** A number, or a signal of which the first channel counts. */
+  export type Control = number | Signal;
+  /** A number, or a signal with all its channels. */
+  export type Source = number | Signal;
+
+  export interface VoiceOptions {
+    /** Fade-in in seconds. */
+    fade?: number;
+    /** Numbers of `state` or `mem`. */
+    slots?: number;
+  }
+
+  export function play(name: string, fn: Signal, options?: number | VoiceOptions): void;
+  export type Factory = (mem: Float64Array, idx: number, sr: number) => { update(sr: number): Sound };
+  export function kanon(id: string, factory: Factory, options?: number | VoiceOptions): void;
+  export const flux: typeof kanon;
+  export const register: typeof kanon;
+
+  /** Fades a voice out; `fade` in seconds. */
+  export function stop(name: string, fade?: number): void;
+  export const unregister: typeof stop;
+  export const remove: typeof stop;
+  export function mute(name: string, fade?: number): void;
+  export function unmute(name: string, fade?: number): void;
+  export function solo(name: string, fade?: number): void;
+  export function unsolo(name?: string, fade?: number): void;
+  export function clear(fade?: number): void;
+  /** Names of the voices. */
+  export function list(): string[];
+
+  export function sin(hz: Control): Signal<number>;
+  export function saw(hz: Control): Signal<number>;
+  export function tri(hz: Control): Signal<number>;
+  export function square(hz: Control): Signal<number>;
+  /** `width` from 0 to 1, 0.5 unless given. */
+  export function pulse(hz: Control, width?: Control): Signal<number>;
+  /** From 0 up to 1. */
+  export function phasor(hz: Control): Signal<number>;
+  /** Through `values` once per turn. */
+  export function wave(hz: Control, values: ArrayLike<number | Signal>): Signal<number>;
+  export function noise(): Signal<number>;
+
+  /** Resonance from 0 (a Q of 0.5) to 1 (a Q of 50), 0 unless given. */
+  export function lpf(sig: Source, hz: Control, resonance?: Control): Signal;
+  export function hpf(sig: Source, hz: Control, resonance?: Control): Signal;
+  export function bpf(sig: Source, hz: Control, resonance?: Control): Signal;
+  export function notch(sig: Source, hz: Control, resonance?: Control): Signal;
+  /** One pole. */
+  export function lowpass(sig: Source, hz: Control): Signal;
+  export function highpass(sig: Source, hz: Control): Signal;
+
+  export function delay(sig: Source, maxSeconds: number, seconds: Control): Signal;
+  /** `amount` from -1 to 1, 0.5 unless given. */
+  export function feedback(sig: Source, maxSeconds: number, seconds: Control, amount?: Control): Signal;
+  /** 1.5 s, damping 0.3 and mix 0.3 unless given. */
+  export function reverb(sig: Source, rt60?: Control, damping?: Control, mix?: Control): Signal;
+
+  export function gain(sig: Source, amount?: Control): Signal;
+  /** `place` from -1 to 1. */
+  export function pan(sig: Source, place?: Control): Signal<Float64Array>;
+  export function fold(sig: Source, amount?: Control): Signal;
+  /** `exp(-sig * rate)`. */
+  export function decay(sig: Source, rate?: Control): Signal;
+  export function tremolo(sig: Source, hz: Control, depth?: Control): Signal;
+  export function slew(sig: Source, seconds: Control): Signal;
+  export function share(sig: Source): Signal;
+  export function mix(...signals: Source[]): Signal;
+  export function pipe<T>(sig: T, ...stages: ((x: any) => any)[]): any;
+}
+
+// The same names without an import. (A browser's library declares a `stop` of its own.)
+declare const play: typeof import('forebay').play;
+declare const kanon: typeof import('forebay').kanon;
+declare const flux: typeof import('forebay').flux;
+declare const register: typeof import('forebay').register;
+declare function stop(name: string, fade?: number): void;
+declare const unregister: typeof import('forebay').unregister;
+declare const remove: typeof import('forebay').remove;
+declare const mute: typeof import('forebay').mute;
+declare const unmute: typeof import('forebay').unmute;
+declare const solo: typeof import('forebay').solo;
+declare const unsolo: typeof import('forebay').unsolo;
+declare const clear: typeof import('forebay').clear;
+declare const list: typeof import('forebay').list;
+declare const sin: typeof import('forebay').sin;
+declare const saw: typeof import('forebay').saw;
+declare const tri: typeof import('forebay').tri;
+declare const square: typeof import('forebay').square;
+declare const pulse: typeof import('forebay').pulse;
+declare const phasor: typeof import('forebay').phasor;
+declare const wave: typeof import('forebay').wave;
+declare const noise: typeof import('forebay').noise;
+declare const lpf: typeof import('forebay').lpf;
+declare const hpf: typeof import('forebay').hpf;
+declare const bpf: typeof import('forebay').bpf;
+declare const notch: typeof import('forebay').notch;
+declare const lowpass: typeof import('forebay').lowpass;
+declare const highpass: typeof import('forebay').highpass;
+declare const delay: typeof import('forebay').delay;
+declare const feedback: typeof import('forebay').feedback;
+declare const reverb: typeof import('forebay').reverb;
+declare const gain: typeof import('forebay').gain;
+declare const pan: typeof import('forebay').pan;
+declare const fold: typeof import('forebay').fold;
+declare const decay: typeof import('forebay').decay;
+declare const tremolo: typeof import('forebay').tremolo;
+declare const slew: typeof import('forebay').slew;
+declare const share: typeof import('forebay').share;
+declare const mix: typeof import('forebay').mix;
+declare const pipe: typeof import('forebay').pipe;
