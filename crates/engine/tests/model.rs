@@ -66,6 +66,8 @@ struct ModelVoice {
     mute: bool,
     producer_mute: bool,
     solo: bool,
+    /// Silent for the solo of another one.
+    not_solo: bool,
     sides: [Line; 2],
     gate: Line,
     settled: bool,
@@ -81,6 +83,7 @@ impl ModelVoice {
             mute: false,
             producer_mute: false,
             solo: false,
+            not_solo: false,
             sides: [Line::default(); 2],
             gate: Line::default(),
             settled: false,
@@ -100,8 +103,8 @@ impl ModelVoice {
     }
 
     /// Turns every line to where it should go, at `frame`; the first time they just are there.
-    fn heed(&mut self, frame: f64, any_solo: bool) {
-        let open = !self.mute && !self.producer_mute && (self.solo || !any_solo);
+    fn heed(&mut self, frame: f64) {
+        let open = !self.mute && !self.producer_mute && !self.not_solo;
         let gate = f64::from(u8::from(open));
         let sides = self.wanted();
         if !self.settled {
@@ -125,7 +128,8 @@ struct Model {
 }
 
 impl Model {
-    /// Commands are obeyed one after the other; what a producer wants is looked at when the block is rendered.
+    /// Commands are obeyed one after the other, but that solos silence the others is seen to when all are obeyed; what a
+    /// producer wants is looked at when the block is rendered.
     fn apply(&mut self, acts: &[Act]) {
         let now = |act: &&Act| !matches!(act, Act::ProducerGain(..) | Act::ProducerMute(..));
         for act in acts.iter().filter(now) {
@@ -138,6 +142,9 @@ impl Model {
             }
             self.heed();
         }
+        let any_solo = self.voices.iter().any(|voice| voice.solo);
+        self.voices.iter_mut().for_each(|voice| voice.not_solo = any_solo && !voice.solo);
+        self.heed();
         for act in acts {
             match *act {
                 Act::ProducerGain(v, x) => self.voices[v].producer_gain = x,
@@ -148,9 +155,8 @@ impl Model {
     }
 
     fn heed(&mut self) {
-        let any_solo = self.voices.iter().any(|voice| voice.solo);
         let now = self.frame as f64;
-        self.voices.iter_mut().for_each(|voice| voice.heed(now, any_solo));
+        self.voices.iter_mut().for_each(|voice| voice.heed(now));
     }
 
     fn render(&mut self, frames: usize) -> Vec<f64> {
