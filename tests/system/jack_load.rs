@@ -1,10 +1,9 @@
 //! The daemon on a real JACK server at 64 frames under load, beside what a silent JACK client manages there.
 //!
 //! Both are clients of one server at one time, beside four busy loops and 64 producers, so that what the machine does is done
-//! to both; the server itself tells who was late. A virtual machine may lose a core for 100 ms, and with it whoever was there:
-//! such a round is done again. The plain run is short and only has to stay alive on a busy machine; FOREBAY_PROVE=1 makes it
-//! nine rounds of 20 s, in which the daemon has to do no worse than the silent client, but for what one that renders can't
-//! help: a core that goes away for a moment is more likely to go away from it.
+//! to both; the server itself tells who was late. A virtual machine may lose a core, and with it whoever was there: how long at
+//! most is told beside the figures. The plain run is short and only has to stay alive on a busy machine; FOREBAY_PROVE=1 makes
+//! it three rounds of 60 s, in which the daemon has to do no worse than the silent client.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -15,19 +14,13 @@ use crate::support::jack::{Jack, may_be_fifo};
 use crate::support::process::Process;
 use crate::support::scene::Scene;
 use crate::support::theft::longest_theft_ms;
-use crate::support::{find_program, quiet, say, skip, undisturbed};
+use crate::support::{find_program, quiet, say, skip};
 
 const TEST: &str = "jack_under_load";
 const PERIOD_FRAMES: u32 = 64;
 const NODE_PRODUCERS: u32 = 8;
 const RUST_PRODUCERS: u32 = 56;
 const LEAD_MS: u32 = 680;
-
-/// The longest that a core may be away in a round.
-const MOST_STOLEN_MS: u64 = 20;
-
-/// One cycle in so many may be missed beside the silent client's.
-const UNLUCKY: u64 = 5000;
 
 /// The silent client's name.
 const SILENT: &str = "silent";
@@ -48,16 +41,13 @@ fn jack_under_load() {
         return skip(TEST, "no real-time priority here (see forebay doctor)");
     }
     let proving = std::env::var_os("FOREBAY_PROVE").is_some();
-    let (rounds, seconds) = if proving { (9, 20) } else { (1, 3) };
+    let (rounds, seconds) = if proving { (3, 60) } else { (1, 3) };
     let (mut silent, mut forebay) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
         let Some(jack) = Jack::start(TEST, PERIOD_FRAMES) else { return };
         let _loops: Vec<_> = (0..4).map(|_| busy_loop()).collect();
-        let (theirs, ours) = undisturbed(TEST, || {
-            let (figures, stolen_ms) = longest_theft_ms(|| together(&jack, seconds));
-            let is_disturbed = proving && stolen_ms > MOST_STOLEN_MS;
-            if is_disturbed { Err(format!("a core was away for {stolen_ms} ms")) } else { Ok(figures) }
-        });
+        let ((theirs, ours), stolen_ms) = longest_theft_ms(|| together(&jack, seconds));
+        say(&format!("{TEST} round {round}: a core was away for {stolen_ms} ms at most"));
         for (who, figures) in [(SILENT, &theirs), ("forebay", &ours)] {
             say(&format!("{TEST} round {round}, {who}: {}", shown(figures)));
         }
@@ -67,16 +57,15 @@ fn jack_under_load() {
     let due = u64::from(seconds) * 48_000 / u64::from(PERIOD_FRAMES) / 2;
     assert!(forebay.iter().all(|figures| figures.cycles > due), "it did not stay on JACK");
     let lates = |figures: &[Figures]| figures.iter().map(|f| f.lates).sum::<u64>();
-    let p999 = |figures: &[Figures]| figures.iter().map(|f| f.late_p999_us).sum::<u64>() / rounds;
+    let p999 = |figures: &[Figures]| figures.iter().map(|f| f.late_p999_us).max();
     let (ours, theirs) = (lates(&forebay), lates(&silent));
     let cycles: u64 = forebay.iter().map(|figures| figures.cycles).sum();
     say(&format!("{TEST} missed of {cycles} cycles: forebay {ours}, silent client {theirs}"));
     let (ours_us, theirs_us) = (p999(&forebay), p999(&silent));
-    say(&format!("{TEST} p99.9 lateness, mean: forebay {ours_us} us, silent client {theirs_us} us"));
+    say(&format!("{TEST} p99.9 lateness in us: forebay {ours_us:?}, silent client {theirs_us:?}"));
     if proving {
-        assert!(ours <= theirs + cycles / UNLUCKY);
-        // The daemon counts in steps of a sixteenth, of which it tells the upper end.
-        assert!(ours_us <= theirs_us * 17 / 16 + 1);
+        assert!(ours <= theirs);
+        assert!(ours_us <= theirs_us);
     }
 }
 

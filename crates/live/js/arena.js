@@ -42,7 +42,7 @@ export class Arena {
 
   /** Plain objects from which another evaluator rebuilds the same windows. */
   describe() {
-    const plain = ({ name, key, shape, offset, slots, line }) => ({ name, key, shape, offset, slots, line });
+    const plain = ({ name, key, shape, offset, slots, line, born }) => ({ name, key, shape, offset, slots, line, born });
     return [...this.#voices.values()].flatMap((windows) => [...windows.values()].map(plain));
   }
 
@@ -157,12 +157,12 @@ export class Arena {
     if (window.line) this.#lineSpace.free({ ...window.line });
   }
 
-  #view({ name, key, shape, offset, slots, line }) {
+  #view({ name, key, shape, offset, slots, line, born }) {
     const inFront = headSlots(key);
     const head = new Float64Array(this.#buffer, offset * 8, inFront);
     const state = new Float64Array(this.#buffer, (offset + inFront) * 8, slots);
     /** Song frames: since when the voice's code has not called for it; where it was called for first while it played. */
-    const times = { unusedSince: undefined, born: undefined };
+    const times = { unusedSince: undefined, born };
     return { name, key, shape, offset, slots, line, head, state, replaces: undefined, ...times };
   }
 }

@@ -1,6 +1,6 @@
 // The hot loop: all voices in step, sample by sample, each into its own frames. Nothing here allocates.
 
-import { HEAD } from './state.js';
+import { HEAD, MOST_CHANNELS } from './state.js';
 
 /** Beyond this a sample is no sound: it is cut there and counted. */
 const LOUDEST = 64;
@@ -16,9 +16,6 @@ export const TOP_LEVEL = -1;
  *  revision of the code that is tried, until it is published. */
 export const PLAYING = 0;
 export const TAKE_OVER = -1;
-
-/** A voice has this many channels at most. */
-const MOST_CHANNELS = 8;
 
 /** What a voice function gets: the same object at every call. */
 export class Signal {

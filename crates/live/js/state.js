@@ -6,6 +6,9 @@
  *  want of it. They are restored with the state, so that what code does to them in a shadow run or a replay is undone. */
 export const HEAD = Object.freeze({ random: 0, gain: 1, target: 2, step: 3, left: 4, muted: 5, solo: 6, slots: 8 });
 
+/** A voice has this many channels at most. */
+export const MOST_CHANNELS = 8;
+
 /** Slots that a window with a line begins with: where the line lies, where in it the next frame goes, how many were written. */
 export const LINE = Object.freeze({ offset: 0, at: 1, written: 2, slots: 3 });
 

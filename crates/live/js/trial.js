@@ -220,8 +220,8 @@ export class Trial {
     window.unusedSince = undefined;
     if (window === present) return window;
     arena.prepare(window);
-    arena.adopt(window);
     window.born = signal.n;
+    arena.adopt(window);
     if (!snapshots.holds(arena.used)) throw new Error('too many helpers are called for the first time while it plays');
     return window;
   }

@@ -126,14 +126,21 @@ fn repair(x: &mut [f32], blast: f32, watch: &mut Watch) {
     }
 }
 
+/// What there is to see of one channel or two once they are fit.
+#[inline(always)]
+fn admitted(x: &mut [f32], blast: f32, watch: &mut Watch) -> Seen {
+    let seen = Seen::at(x);
+    if seen.is_fit(blast) {
+        return seen;
+    }
+    repair(x, blast, watch);
+    Seen::at_any(x)
+}
+
 /// One channel.
 #[inline(always)]
 pub(super) fn mono_body(x: &mut [f32], blast: f32, watch: &mut Watch) {
-    let mut seen = Seen::at(x);
-    if !seen.is_fit(blast) {
-        repair(x, blast, watch);
-        seen = Seen::at_any(x);
-    }
+    let seen = admitted(x, blast, watch);
     watch.merge(0, lower(seen.low[0], seen.low[1]), higher(seen.high[0], seen.high[1]));
     watch.add_energy(seen.energy);
 }
@@ -141,11 +148,7 @@ pub(super) fn mono_body(x: &mut [f32], blast: f32, watch: &mut Watch) {
 /// Two channels, interleaved.
 #[inline(always)]
 pub(super) fn stereo_body(x: &mut [f32], blast: f32, watch: &mut Watch) {
-    let mut seen = Seen::at(x);
-    if !seen.is_fit(blast) {
-        repair(x, blast, watch);
-        seen = Seen::at_any(x);
-    }
+    let seen = admitted(x, blast, watch);
     watch.merge(0, seen.low[0], seen.high[0]);
     watch.merge(1, seen.low[1], seen.high[1]);
     watch.add_energy(seen.energy);

@@ -2,7 +2,7 @@
 
 import { Cell } from '../cells.js';
 import { LINE } from '../state.js';
-import { UsageError, checkSeconds, checkSignal, kept, number, read, sound, write } from './toolbox.js';
+import { UsageError, checkSeconds, checkSignal, clamped, kept, number, read, sound, write } from './toolbox.js';
 
 const LONGEST_S = 60;
 /** Feedback may come this near to going on for ever. */
@@ -15,10 +15,6 @@ const SPREAD = 0.011;
 const LEAST_RT60_S = 0.01;
 /** Loudness of all lines together, about that of what went in. */
 const WET = 0.5;
-
-function clamped(x, least, most) {
-  return x > least ? (x < most ? x : most) : least;
-}
 
 /** What has memory, by name, made with `toolbox`. */
 export function delays(toolbox) {

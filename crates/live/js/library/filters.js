@@ -4,15 +4,12 @@
 // is swept (A. Simper, "Linear Trapezoidal Integrated SVF", 2013). Resonance 0 is a Q of 0.5, 1 is a Q of 50.
 
 import { Cell } from '../cells.js';
-import { MOST_CHANNELS, checkSignal, kept, number, sound } from './toolbox.js';
+import { MOST_CHANNELS } from '../state.js';
+import { checkSignal, clamped, kept, number, sound } from './toolbox.js';
 
 /** The cutoff as a part of the rate: the tangent grows without bound towards 0.5. */
 const HIGHEST = 0.49;
 const LEAST_DAMPING = 0.02;
-
-function clamped(x, least, most) {
-  return x > least ? (x < most ? x : most) : least;
-}
 
 /** The coefficients of a filter, worked out when cutoff or resonance change. */
 class Coefficients {

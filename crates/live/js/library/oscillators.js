@@ -2,7 +2,7 @@
 // saw, square and pulse are rounded over two frames (polyBLEP, Välimäki and Huovilainen 2007), those of the triangle are not.
 
 import { Cell } from '../cells.js';
-import { UsageError, checkSignal, number } from './toolbox.js';
+import { UsageError, checkSignal, clamped, number } from './toolbox.js';
 
 const TURN = 2 * Math.PI;
 
@@ -74,7 +74,7 @@ export function oscillators(toolbox) {
       const cell = new Cell('pulse', 1);
       return (s) => {
         const step = number(node.a, s) * s.dt;
-        const width = Math.min(Math.max(number(node.b ?? 0.5, s), 0), 1);
+        const width = clamped(number(node.b ?? 0.5, s), 0, 1);
         return pulseAt(advance(state, cell.at(s), step), step, width);
       };
     },

@@ -2,7 +2,8 @@
 // channels of what they are given.
 
 import { Cell } from '../cells.js';
-import { MOST_CHANNELS, UsageError, checkSignal, kept, number, sound } from './toolbox.js';
+import { MOST_CHANNELS } from '../state.js';
+import { UsageError, checkSignal, clamped, kept, number, sound } from './toolbox.js';
 
 /** A slewed signal is so many time constants nearer to where it goes after its time: within one per cent. */
 const ARRIVED = Math.log(100);
@@ -43,7 +44,7 @@ export function shapes(toolbox) {
     'pan',
     (node) => (s) => {
       const x = sound(node.a, s);
-      const place = Math.min(Math.max(number(node.b ?? 0, s), -1), 1);
+      const place = clamped(number(node.b ?? 0, s), -1, 1);
       const frame = node.frame(2);
       if (typeof x === 'number') {
         frame[0] = x * Math.cos((place + 1) * QUARTER);
@@ -65,7 +66,7 @@ export function shapes(toolbox) {
       return (s) => {
         const at = cell.at(s);
         const x = sound(node.a, s);
-        const depth = Math.min(Math.max(number(node.c ?? 1, s), 0), 1);
+        const depth = clamped(number(node.c ?? 1, s), 0, 1);
         const level = 1 - depth * (0.5 - 0.5 * Math.cos(2 * Math.PI * state[at]));
         const next = state[at] + number(node.b, s) * s.dt;
         state[at] = kept(next - Math.floor(next));

@@ -2,8 +2,6 @@
 
 import { LINE } from '../state.js';
 
-/** A voice has this many channels at most. */
-export const MOST_CHANNELS = 8;
 /** What is smaller is silence: without this a tail that fades out for ever costs many times more (denormal numbers). */
 const SILENCE = 1e-20;
 
@@ -97,6 +95,11 @@ export function number(x, s) {
   if (typeof x === 'number') return x;
   const value = x(s);
   return typeof value === 'number' ? value : value[0];
+}
+
+/** `x` within bounds; what is no number is the least. */
+export function clamped(x, least, most) {
+  return x > least ? (x < most ? x : most) : least;
 }
 
 /** A sample that a memory may keep: what is no number or too small to be heard is silence. */
