@@ -126,15 +126,15 @@ fn repair(x: &mut [f32], blast: f32, watch: &mut Watch) {
     }
 }
 
-/// What there is to see of one channel or two once they are fit.
+/// What there is to see of one channel or two once they are fit. (With one way out what was seen stays in registers.)
 #[inline(always)]
 fn admitted(x: &mut [f32], blast: f32, watch: &mut Watch) -> Seen {
-    let seen = Seen::at(x);
-    if seen.is_fit(blast) {
-        return seen;
+    let mut seen = Seen::at(x);
+    if !seen.is_fit(blast) {
+        repair(x, blast, watch);
+        seen = Seen::at_any(x);
     }
-    repair(x, blast, watch);
-    Seen::at_any(x)
+    seen
 }
 
 /// One channel.
