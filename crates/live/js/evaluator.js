@@ -282,12 +282,13 @@ export class Evaluator {
 
   /** What code inside a voice may do to the session. */
   #makeHooks() {
-    const { arena, guard, loop, setup } = this.timeline;
+    const { arena, guard, loop, setup, transport } = this.timeline;
     const playing = () => loop.players[guard[GUARD.voice] - 1];
-    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing }));
+    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing, transport }));
     return {
       library,
       sounding: () => guard[GUARD.voice] > 0,
+      bpm: () => transport.bpm,
       reseed: (value) => (this.#topLevelSeed[0] = value),
       random: () => random(playing()?.head ?? this.#topLevelSeed),
       set: (name, member, value, seconds = INNER_FADE_S) => {

@@ -69,6 +69,7 @@ export class Trial {
     const prepare = () => {
       this.announce([]);
       this.#evaluate(existing, hooks);
+      this.#retime(this.#timeline.head);
       this.#build(existing.players, without);
       this.announce(this.players);
     };
@@ -99,11 +100,18 @@ export class Trial {
     this.#tell({ revision: this.revision, names: players.map((player) => player.name), files: [...this.sources.keys()] });
   }
 
-  /** The windows of the new voices are filled from the state as it is now. */
-  prepare() {
+  /** The windows of the new voices are filled from the state as it is now, at song frame `song`. */
+  prepare(song) {
+    this.#retime(song);
     for (const player of this.players) this.#timeline.arena.prepare(player.window);
     this.#prepareCells();
     for (const { state, slots } of this.#patches) for (const [slot, value] of slots) state[slot] = value;
+  }
+
+  /** The tempo is that of this code from song frame `song` on. */
+  #retime(song) {
+    const { transport, setup } = this.#timeline;
+    transport.retime(song, this.score.tempo, setup.rateHz);
   }
 
   /** The windows and declarations of the new voices become theirs: the code plays. A window that it asked for and whose

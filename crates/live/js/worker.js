@@ -164,6 +164,7 @@ class Thread {
           total: performance.now() - began,
         },
         speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
+        bar_s: this.#evaluator.timeline.transport.barS,
       });
     } catch (error) {
       if (trial) this.#evaluator.abandon(trial);
