@@ -19,7 +19,7 @@ const MOST_BEATS_PER_BAR = 64;
 export class Score {
   /** With `previous`, code adds to that score; what it has changed is done. */
   constructor(previous) {
-    const voices = previous && [...previous.voices].map(([name, spec]) => [name, { ...spec, changeFade: undefined }]);
+    const voices = previous && [...previous.voices].map(([name, spec]) => [name, { ...spec, changeFade: undefined, position: undefined }]);
     this.voices = new Map(voices);
     /** Fade in seconds of voices that this score stopped by name; `clear(fade)` sets it for all others. */
     this.stops = new Map();
@@ -51,11 +51,13 @@ function surface(score, { sr, makeMemory, hooks, library }) {
 
   const play = (name, fn, options) => {
     const voice = checkName('play', name);
-    if (typeof fn !== 'function') {
-      throw new UsageError(`play('${voice}', ...) needs a function of s that returns a number or [left, right]`);
+    const block = typeof fn?.process === 'function';
+    if (typeof fn !== 'function' && !block) {
+      throw new UsageError(`play('${voice}', ...) needs a function of s that returns a number or [left, right], or { process(out, s) }`);
     }
     atTopLevel('play() and kanon() belong');
-    declare({ ...voiceOptions(voice, options, PLAY_SLOTS), name: voice, shape: 'play', call: fn });
+    const code = block ? { call: fn.process, self: fn, block } : { call: fn };
+    declare({ ...voiceOptions(voice, options, PLAY_SLOTS), name: voice, shape: 'play', ...code });
   };
 
   const kanon = (id, factory, options) => {
@@ -82,6 +84,17 @@ function surface(score, { sr, makeMemory, hooks, library }) {
     }
     atTopLevel('mute, solo and their kin belong in a voice or');
     if (score.voices.has(voice)) Object.assign(score.voices.get(voice), { [member]: value, changeFade });
+  };
+
+  const setPosition = (name, seconds) => {
+    const voice = checkName('setPosition', name);
+    if (!Number.isFinite(seconds)) throw new UsageError(`setPosition('${voice}', seconds): seconds is a number, not ${seconds}`);
+    if (hooks.sounding()) {
+      hooks.setPosition(voice, seconds);
+      return;
+    }
+    atTopLevel('setPosition() belongs in a voice or');
+    if (score.voices.has(voice)) score.voices.get(voice).position = seconds;
   };
 
   const stop = (name, fade) => {
@@ -127,6 +140,7 @@ function surface(score, { sr, makeMemory, hooks, library }) {
     },
     list: () => [...score.voices.keys()],
     clear,
+    setPosition,
     console: hooks?.console,
     ...library,
   };

@@ -15,6 +15,8 @@ const CLOCK = { head: 0, origin: 1, known: 2 };
 /** What is noted of each ring, and what may have become of it. */
 const RING = { offset: 0, position: 1, phase: 2, words: 4 };
 const PHASE = { fresh: 0, started: 1, ended: 2 };
+/** So long after a change, beyond the lead, the voices get code made for them. */
+const SETTLED_S = 0.5;
 /** Snapshots reach this much further back than the target lead: a cover may go beyond it. */
 const REACH_S = 0.5;
 
@@ -32,7 +34,7 @@ export class Timeline {
     this.transport = new Transport(this.arena);
     this.snapshots = new Snapshots(shared);
     this.guard = new Int32Array(shared.guard);
-    this.loop = new Loop(this.guard, setup.channels);
+    this.loop = new Loop(this.guard, setup.channels, setup.rateHz);
     /** Everything that is rendered, departing voices included. */
     this.players = [];
     this.rings = new Map();
@@ -45,6 +47,8 @@ export class Timeline {
     /** What is rendered now was, or will be, rendered another time: its words to people count then. */
     this.rehearsing = false;
     this.slots = 0;
+    /** Frames rendered since the last change. */
+    this.sinceChange = 0;
     /** Time spent rendering and frames rendered, for the load. */
     this.busyMs = 0;
     this.renderedFrames = 0;
@@ -183,6 +187,9 @@ export class Timeline {
     }
     if (ended) this.commit.publish();
     this.head = from + this.chunk;
+    this.sinceChange += this.chunk;
+    const { leadFrames, rateHz } = this.setup;
+    if (this.sinceChange > leadFrames + SETTLED_S * rateHz && !this.loop.isSpecialFor(this.players)) this.loop.specialise(this.players);
   }
 
   /** Closes the future of a departing voice at its end; counts with the next commit. */
