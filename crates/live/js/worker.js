@@ -6,6 +6,7 @@ import { PACING, SLOTS, STATS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
 import { locate } from './compile.js';
 import { Evaluator } from './evaluator.js';
+import { SoundsWanted } from './shelf.js';
 import { warmLoop } from './warm.js';
 
 /** Longest stretch of rendering before messages are looked at. */
@@ -88,6 +89,11 @@ class Thread {
         this.#waiting.get(message.request)?.(message);
         this.#waiting.delete(message.request);
         break;
+      case 'sounds':
+        for (const sound of message.sounds) this.#evaluator.shelf.add(sound);
+        this.#waiting.get(message.request)?.(message);
+        this.#waiting.delete(message.request);
+        break;
       case 'lead':
         // The same object is the timeline's.
         this.#setup.leadFrames = message.frames;
@@ -132,7 +138,7 @@ class Thread {
     const beganMs = performance.timeOrigin + began;
     let trial;
     try {
-      trial = this.#evaluator.try(source, file, { add, revision });
+      trial = await this.#try(source, file, { add, revision });
       await this.#openRings(trial);
       while (!this.#evaluator.roomFor(trial)) await pause(2);
       // Whoever has stopped meanwhile wants silence.
@@ -151,6 +157,7 @@ class Thread {
         unrewindable: trial.unrewindable.map((player) => player.name),
         seen_ms: seenMs,
         files: [...trial.sources.keys()],
+        sounds: this.#evaluator.sounds,
         engine_frame: figures.engineFrame,
         cover_frames: figures.coverFrames,
         late_frames: figures.lateFrames,
@@ -169,9 +176,33 @@ class Thread {
     } catch (error) {
       if (trial) this.#evaluator.abandon(trial);
       const located = locate(error, { sources: new Map([[file, source]]), file });
-      say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files });
+      say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files, sounds: error.sounds });
     }
     this.#turn();
+  }
+
+  /** A trial of `source` that has all its sounds. */
+  async #try(source, file, options) {
+    let sounds;
+    for (;;) {
+      try {
+        return this.#evaluator.try(source, file, { ...options, sounds });
+      } catch (error) {
+        if (!(error instanceof SoundsWanted)) throw error;
+        const { errors } = await this.#ask('sounds', { wanted: error.wanted });
+        if (errors.length > 0) throw error.refusal(errors[0].path, errors[0].message);
+        sounds = error.bound;
+      }
+    }
+  }
+
+  /** Resolves with the host's answer. */
+  #ask(kind, question) {
+    // What an evaluator before has asked for may be answered only now.
+    const request = `${this.#setup.generation}.${this.#nextRequest++}`;
+    const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
+    say({ kind, request, ...question });
+    return answered;
   }
 
   /** Asks the host for the rings that the trial lacks. */
@@ -180,11 +211,7 @@ class Thread {
     if (names.length === 0) return;
     const { rings } = this.#evaluator.timeline;
     if (rings.size + names.length > SLOTS) this.#closeParked(Infinity);
-    // What an evaluator before has asked for may be answered only now.
-    const request = `${this.#setup.generation}.${this.#nextRequest++}`;
-    const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
-    say({ kind: 'open', request, names });
-    const { error } = await answered;
+    const { error } = await this.#ask('open', { names });
     if (error) throw new Error(error);
   }
 

@@ -22,6 +22,7 @@ mod bundle;
 mod event;
 mod process;
 mod runtime;
+mod sounds;
 mod supervisor;
 
 pub use bundle::BundleError;

@@ -7,10 +7,11 @@ import { filters } from './filters.js';
 import { oscillators } from './oscillators.js';
 import { pitch } from './pitch.js';
 import { rhythm } from './rhythm.js';
+import { samples } from './samples.js';
 import { shapes } from './shapes.js';
 
 /** All helpers, made with `toolbox`. */
 export function instruments(toolbox) {
-  const rooms = [oscillators, filters, delays, shapes, envelopes, clock, rhythm, pitch];
+  const rooms = [oscillators, filters, delays, shapes, envelopes, clock, rhythm, pitch, samples];
   return Object.assign({}, ...rooms.map((room) => room(toolbox)));
 }
