@@ -238,6 +238,7 @@ function publish(timeline, frame, cover) {
     const ring = rings.get(player.name);
     if (ring.needsStart) ring.start(frame >>> 0, group);
     else ring.splice(frame >>> 0, group);
+    timeline.setStrip(player.name, player.spec.strip, frame);
   }
   for (const player of players) {
     const ring = rings.get(player.name);
