@@ -26,6 +26,7 @@ const FILES: &[(&str, &str)] = bundle![
     "crates/live/js/guard.js",
     "crates/live/js/held.js",
     "crates/live/js/host.js",
+    "crates/live/js/keep.js",
     "crates/live/js/library/delays.js",
     "crates/live/js/library/filters.js",
     "crates/live/js/library/index.js",
