@@ -10,6 +10,7 @@ import { Toolbox } from './library/toolbox.js';
 import { audible, fadeTo } from './finish.js';
 import { GUARD } from './guard.js';
 import { HEAD, random } from './state.js';
+import { Shelf } from './shelf.js';
 import { Score } from './surface.js';
 import { rejoin, rehearseAll, takeOver } from './takeover.js';
 import { Timeline } from './timeline.js';
@@ -46,6 +47,7 @@ export class Evaluator {
   /** `setup`: what the host knows of the session. `say(message)` reports to the host. */
   constructor(control, setup, shared, say) {
     this.timeline = new Timeline(control, setup, shared);
+    this.shelf = new Shelf(setup.folder, setup.sounds?.values());
     this.#say = say;
     if (setup.keep !== undefined) this.#keep = new Keep(setup.keep);
     this.#console = new PieceConsole(say, () => this.timeline.rehearsing);
@@ -62,10 +64,10 @@ export class Evaluator {
     return trial;
   }
 
-  #trial({ source, file, texts }, { add, without, ...options }) {
+  #trial({ source, file, texts, sounds }, { add, without, ...options }) {
     const announce = (news) => this.#say({ kind: 'trial', ...news });
     const read = texts && ((path) => texts.get(path));
-    const trial = new Trial(this.timeline, { source, file, read, announce, ...options });
+    const trial = new Trial(this.timeline, { source, file, read, sounds, announce, ...options });
     this.#tried = { file, texts: trial.sources };
     return trial.run({ current: this.#current, add, without, hooks: this.hooks });
   }
@@ -95,12 +97,18 @@ export class Evaluator {
     this.#lastChange = figures.engineFrame;
     this.#pending = undefined;
     this.#current = { score: trial.score, players: trial.players };
-    const entry = { source: trial.source, file: trial.file, texts: trial.sources };
+    const entry = { source: trial.source, file: trial.file, texts: trial.sources, sounds: trial.sounds };
     this.#sources = add ? [...this.#sources, entry] : [entry];
+    this.shelf.keep(this.#sources.map(({ sounds }) => sounds));
     this.#late.clear();
     this.#parkRings();
     this.#announcePlayers();
     return figures;
+  }
+
+  /** The sound files of what plays, as `{ path, stamp }`. */
+  get sounds() {
+    return this.#sources.flatMap(({ sounds }) => [...sounds].map(([path, stamp]) => ({ path, stamp })));
   }
 
   /** Lets go of a trial that will not play. */
@@ -323,12 +331,14 @@ export class Evaluator {
 
   /** What code inside a voice may do to the session. */
   #makeHooks() {
-    const { arena, guard, loop, setup } = this.timeline;
+    const { arena, guard, loop, setup, transport } = this.timeline;
     const playing = () => loop.players[guard[GUARD.voice] - 1];
-    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing }));
+    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing, transport, shelf: this.shelf }));
     return {
       library,
+      shelf: this.shelf,
       sounding: () => guard[GUARD.voice] > 0,
+      bpm: () => transport.bpm,
       reseed: (value) => (this.#topLevelSeed[0] = value),
       random: () => random(playing()?.head ?? this.#topLevelSeed),
       set: (name, member, value, seconds = INNER_FADE_S) => {

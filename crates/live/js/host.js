@@ -1,10 +1,12 @@
 // The host thread: socket, file, messages, and the fate of the evaluator. It runs no user code.
 
 import fs from 'node:fs';
+import path from 'node:path';
 import { distance } from '../../../sdk/js/layout.js';
 import { connect } from '../../../sdk/js/session.js';
 import { HeldRefusal } from './held.js';
 import { Keep } from './keep.js';
+import { Sounds } from './sounds.js';
 import { Watch } from './watch.js';
 
 /** The daemon's automatic lead goes no deeper: every ring has room for that. */
@@ -36,6 +38,7 @@ export class Host {
   #saved = 0;
   #unanswered = new Map();
   #held;
+  #sounds;
   /** Rings by name, as promises; and those that are being closed. */
   #rings = new Map();
   #closing = new Map();
@@ -82,6 +85,7 @@ export class Host {
     this.#follow(this.#session);
     const { hello } = this.#session;
     this.#tell({ event: 'connected', daemon: hello.daemon, pid: hello.pid, rate_hz: hello.rate_hz, channels: hello.channels });
+    this.#sounds = new Sounds(this.#tell, hello.rate_hz);
     const setup = this.#setup(hello);
     this.#leadFrames = setup.leadFrames;
     const kept = this.#kept(setup);
@@ -95,6 +99,7 @@ export class Host {
   receive(message) {
     if (message.op === 'stop') this.stop(message.fade_ms ?? 50);
     else if (message.op === 'send') this.#send(message.code, { seenMs: now(), add: true, file: message.name ?? 'send' });
+    else if (message.op === 'decoded') this.#sounds?.decoded(message);
     else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop and send` });
   }
 
@@ -138,6 +143,8 @@ export class Host {
       render: this.#options.render ?? false,
       keep: this.#options.keep,
       daemon: hello.pid,
+      folder: path.dirname(this.#options.file),
+      sounds: this.#sounds.loaded,
     };
   }
 
@@ -167,6 +174,7 @@ export class Host {
     const { kind, ...rest } = message;
     if (kind === 'open') this.#open(message);
     else if (kind === 'close') this.#close(message);
+    else if (kind === 'sounds') this.#getSounds(message);
     else if (kind === 'edited') this.#edited(rest);
     else if (kind === 'refused') this.#refused(rest);
     else if (kind === 'rejoined') this.#rejoined(rest);
@@ -177,7 +185,8 @@ export class Host {
   }
 
   #edited(rest) {
-    this.#watch.follow(rest.files);
+    this.#watch.follow(rest.files, rest.sounds.map((sound) => sound.path));
+    this.#sounds.use(rest.sounds);
     this.#answered(rest.revision);
     this.#thread.forgive();
     this.#changedAt = rest.engine_frame;
@@ -221,7 +230,7 @@ export class Host {
   #refused(rest) {
     const { revision } = rest;
     const sent = this.#unanswered.get(revision)?.add;
-    this.#watch.follow(rest.files ?? []);
+    this.#watch.follow(rest.files ?? [], rest.sounds);
     this.#answered(revision);
     if (sent) this.#tell({ event: 'refused', ...rest });
     else if (revision === this.#saved) this.#held.hold(rest, this.#watch.lastEventMs);
@@ -249,6 +258,10 @@ export class Host {
       this.#tell({ event: 'refused', what, file, line: lineNaming(source, name), voice: name, message, revision });
     }
     for (const waiting of this.#unanswered.values()) this.#thread.send(waiting);
+  }
+
+  async #getSounds({ request, wanted }) {
+    this.#thread.send({ op: 'sounds', request, ...(await this.#sounds.get(wanted)) });
   }
 
   async #open({ request, names }) {

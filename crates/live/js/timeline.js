@@ -10,6 +10,7 @@ import { Commit } from '../../../sdk/js/ring.js';
 import { Arena } from './arena.js';
 import { Loop } from './render.js';
 import { Snapshots } from './snapshots.js';
+import { Transport } from './transport.js';
 
 const CLOCK = { head: 0, origin: 1, known: 2 };
 /** What is noted of each ring, and what may have become of it. */
@@ -35,6 +36,7 @@ export class Timeline {
     this.commit = new Commit(control);
     this.#events = new EventWriter(control);
     this.arena = new Arena(shared, setup.windows, setup.capacityFrames + REACH_S * setup.rateHz);
+    this.transport = new Transport(this.arena);
     this.snapshots = new Snapshots(shared);
     this.guard = new Int32Array(shared.guard);
     this.loop = new Loop(this.guard, setup.channels, setup.rateHz);

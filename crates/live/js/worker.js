@@ -6,6 +6,7 @@ import { PACING, SLOTS, STATS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
 import { locate } from './compile.js';
 import { Evaluator } from './evaluator.js';
+import { SoundsWanted } from './shelf.js';
 import { warmLoop } from './warm.js';
 
 /** Longest stretch of rendering before messages are looked at. */
@@ -89,6 +90,11 @@ class Thread {
         this.#waiting.get(message.request)?.(message);
         this.#waiting.delete(message.request);
         break;
+      case 'sounds':
+        for (const sound of message.sounds) this.#evaluator.shelf.add(sound);
+        this.#waiting.get(message.request)?.(message);
+        this.#waiting.delete(message.request);
+        break;
       case 'lead':
         // The same object is the timeline's.
         this.#setup.leadFrames = message.frames;
@@ -120,7 +126,7 @@ class Thread {
   async #rejoin() {
     this.#busy = true;
     try {
-      const kept = this.#evaluator.recall();
+      const kept = await this.#withSounds(() => this.#evaluator.recall());
       await this.#openRings(kept);
       const { engineFrame, silentMs } = this.#evaluator.rejoin(kept);
       const voices = kept.players.map((player) => player.name);
@@ -151,7 +157,7 @@ class Thread {
     const beganMs = performance.timeOrigin + began;
     let trial;
     try {
-      trial = this.#evaluator.try(source, file, { add, revision });
+      trial = await this.#withSounds((sounds) => this.#evaluator.try(source, file, { add, revision, sounds }));
       await this.#openRings(trial);
       while (!this.#evaluator.roomFor(trial)) await pause(2);
       // Whoever has stopped meanwhile wants silence.
@@ -170,6 +176,7 @@ class Thread {
         unrewindable: trial.unrewindable.map((player) => player.name),
         seen_ms: seenMs,
         files: [...trial.sources.keys()],
+        sounds: this.#evaluator.sounds,
         engine_frame: figures.engineFrame,
         cover_frames: figures.coverFrames,
         late_frames: figures.lateFrames,
@@ -183,13 +190,39 @@ class Thread {
           total: performance.now() - began,
         },
         speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
+        bar_s: this.#evaluator.timeline.transport.barS,
       });
     } catch (error) {
       if (trial) this.#evaluator.abandon(trial);
       const located = locate(error, { sources: new Map([[file, source]]), file });
-      say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files });
+      say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files, sounds: error.sounds });
     }
     this.#turn();
+  }
+
+  /** What `attempt(sounds)` returns when it has all the sounds that it asks for; `sounds` are the stamps of those that it was
+   *  given, by path. */
+  async #withSounds(attempt) {
+    let sounds;
+    for (;;) {
+      try {
+        return attempt(sounds);
+      } catch (error) {
+        if (!(error instanceof SoundsWanted)) throw error;
+        const { errors } = await this.#ask('sounds', { wanted: error.wanted });
+        if (errors.length > 0) throw error.refusal(errors[0].path, errors[0].message);
+        sounds = error.bound;
+      }
+    }
+  }
+
+  /** Resolves with the host's answer. */
+  #ask(kind, question) {
+    // What an evaluator before has asked for may be answered only now.
+    const request = `${this.#setup.generation}.${this.#nextRequest++}`;
+    const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
+    say({ kind, request, ...question });
+    return answered;
   }
 
   /** Asks the host for the rings that the trial lacks. */
@@ -198,11 +231,7 @@ class Thread {
     if (names.length === 0) return;
     const { rings } = this.#evaluator.timeline;
     if (rings.size + names.length > SLOTS) this.#closeParked(Infinity);
-    // What an evaluator before has asked for may be answered only now.
-    const request = `${this.#setup.generation}.${this.#nextRequest++}`;
-    const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
-    say({ kind: 'open', request, names });
-    const { error } = await answered;
+    const { error } = await this.#ask('open', { names });
     if (error) throw new Error(error);
   }
 

@@ -23,6 +23,7 @@ mod event;
 mod keep;
 mod process;
 mod runtime;
+mod sounds;
 mod supervisor;
 
 pub use bundle::BundleError;
