@@ -157,7 +157,8 @@ class Thread {
     const beganMs = performance.timeOrigin + began;
     let trial;
     try {
-      trial = await this.#withSounds((sounds) => this.#evaluator.try(source, file, { add, revision, sounds }));
+      const tried = this.#withSounds((sounds) => this.#evaluator.try(source, file, { add, revision, sounds }));
+      trial = tried instanceof Promise ? await tried : tried;
       await this.#openRings(trial);
       while (!this.#evaluator.roomFor(trial)) await pause(2);
       // Whoever has stopped meanwhile wants silence.
@@ -200,20 +201,20 @@ class Thread {
     this.#turn();
   }
 
-  /** What `attempt(sounds)` returns when it has all the sounds that it asks for; `sounds` are the stamps of those that it was
-   *  given, by path. */
-  async #withSounds(attempt) {
-    let sounds;
-    for (;;) {
-      try {
-        return attempt(sounds);
-      } catch (error) {
-        if (!(error instanceof SoundsWanted)) throw error;
-        const { errors } = await this.#ask('sounds', { wanted: error.wanted });
-        if (errors.length > 0) throw error.refusal(errors[0].path, errors[0].message);
-        sounds = error.bound;
-      }
+  /** What `attempt(sounds)` returns, or a promise of it where it asks for sounds first; `sounds` are the stamps of those that
+   *  it was given, by path. What it throws is thrown at once: code may leave a microtask behind that never ends. */
+  #withSounds(attempt, sounds) {
+    try {
+      return attempt(sounds);
+    } catch (error) {
+      if (!(error instanceof SoundsWanted)) throw error;
+      return this.#getSounds(error).then(() => this.#withSounds(attempt, error.bound));
     }
+  }
+
+  async #getSounds(lack) {
+    const { errors } = await this.#ask('sounds', { wanted: lack.wanted });
+    if (errors.length > 0) throw lack.refusal(errors[0].path, errors[0].message);
   }
 
   /** Resolves with the host's answer. */
