@@ -100,7 +100,8 @@ export class Host {
     if (message.op === 'stop') this.stop(message.fade_ms ?? 50);
     else if (message.op === 'send') this.#send(message.code, { seenMs: now(), add: true, file: message.name ?? 'send' });
     else if (message.op === 'decoded') this.#sounds?.decoded(message);
-    else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop and send` });
+    else if (message.op === 'set') this.#thread.send({ op: 'set', values: message.values });
+    else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop, send and set` });
   }
 
   /** Fades everything out, then ends the process. */
