@@ -5,6 +5,7 @@ import path from 'node:path';
 import { distance } from '../../../sdk/js/layout.js';
 import { connect } from '../../../sdk/js/session.js';
 import { HeldRefusal } from './held.js';
+import { Keep } from './keep.js';
 import { Sounds } from './sounds.js';
 import { Watch } from './watch.js';
 
@@ -87,8 +88,10 @@ export class Host {
     this.#sounds = new Sounds(this.#tell, hello.rate_hz);
     const setup = this.#setup(hello);
     this.#leadFrames = setup.leadFrames;
-    this.#thread.begin(setup);
-    this.#source(this.#text, { seenMs: now() });
+    const kept = this.#kept(setup);
+    this.#thread.begin({ ...setup, ...(kept && { recall: true, windows: kept.windows }) });
+    // What has changed while nobody looked is a save like any other.
+    if (kept?.sources.find(({ file: known }) => known === file)?.source !== this.#text) this.#source(this.#text, { seenMs: now() });
     for (const { code, sent } of this.#early.splice(0)) this.#source(code, sent);
   }
 
@@ -97,7 +100,8 @@ export class Host {
     if (message.op === 'stop') this.stop(message.fade_ms ?? 50);
     else if (message.op === 'send') this.#send(message.code, { seenMs: now(), add: true, file: message.name ?? 'send' });
     else if (message.op === 'decoded') this.#sounds?.decoded(message);
-    else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop and send` });
+    else if (message.op === 'set') this.#thread.send({ op: 'set', values: message.values });
+    else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop, send and set` });
   }
 
   /** Fades everything out, then ends the process. */
@@ -114,6 +118,18 @@ export class Host {
     setTimeout(() => this.#leave(0), fadeMs + STOP_PATIENCE_MS).unref();
   }
 
+  /** What a host before has left, where it can go on. */
+  #kept({ keep, rateHz, channels }) {
+    if (keep === undefined) return undefined;
+    try {
+      const texts = new Keep(keep).recall()?.texts;
+      return texts?.rateHz === rateHz && texts.channels === channels ? texts : undefined;
+    } catch (error) {
+      this.#tell({ event: 'problem', message: `what played can't go on: ${error.message}; the piece begins anew` });
+      return undefined;
+    }
+  }
+
   #setup(hello) {
     const leadMs = hello.target_lead_ms;
     const rate = hello.rate_hz;
@@ -126,6 +142,8 @@ export class Host {
       leadFrames: Math.round((leadMs / 1000) * rate),
       capacityFrames: 2 ** Math.ceil(Math.log2(wanted)),
       render: this.#options.render ?? false,
+      keep: this.#options.keep,
+      daemon: hello.pid,
       folder: path.dirname(this.#options.file),
       sounds: this.#sounds.loaded,
     };
@@ -160,6 +178,8 @@ export class Host {
     else if (kind === 'sounds') this.#getSounds(message);
     else if (kind === 'edited') this.#edited(rest);
     else if (kind === 'refused') this.#refused(rest);
+    else if (kind === 'rejoined') this.#rejoined(rest);
+    else if (kind === 'forgotten') this.#forgotten(rest);
     else if (kind === 'stopped') this.#leave(0);
     else if (kind === 'ready') this.#tell({ event: 'ready', uptime_ms: performance.now() });
     else this.#tell({ event: kind, ...rest });
@@ -174,6 +194,19 @@ export class Host {
     this.#unsilence();
     this.#tell({ event: 'edited', uptime_ms: performance.now(), ...rest });
     setTimeout(() => this.#thread.prepareSpare(), SPARE_AFTER_MS).unref();
+  }
+
+  #rejoined(rest) {
+    this.#watch.follow(rest.files);
+    this.#changedAt = rest.engine_frame;
+    this.#tell({ event: 'rejoined', uptime_ms: performance.now(), ...rest });
+    setTimeout(() => this.#thread.prepareSpare(), SPARE_AFTER_MS).unref();
+  }
+
+  /** What was kept does not play: the file does. */
+  #forgotten({ message }) {
+    this.#tell({ event: 'problem', message });
+    this.#source(this.#text, { seenMs: now() });
   }
 
   /** The guard speaks of frames that were heard: the code that made them may be gone already. */

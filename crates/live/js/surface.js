@@ -12,6 +12,7 @@ const KANON_SLOTS = 1024;
 /** A session has 64 rings. */
 export const MOST_VOICES = 64;
 const LONGEST_NAME_BYTES = 64;
+const MOST_GAIN_DB = 24;
 const MOST_BPM = 1000;
 const MOST_BEATS_PER_BAR = 64;
 
@@ -86,6 +87,12 @@ function surface(score, { sr, makeMemory, hooks, library }) {
     if (score.voices.has(voice)) Object.assign(score.voices.get(voice), { [member]: value, changeFade });
   };
 
+  const [mute, unmute, solo] = [set('muted', true), set('muted', false), set('solo', true)];
+  const unsolo = (name, fade) => {
+    const voices = name === undefined ? [...score.voices.keys()] : [name];
+    for (const voice of voices) set('solo', false)(voice, fade);
+  };
+
   const setPosition = (name, seconds) => {
     const voice = checkName('setPosition', name);
     if (!Number.isFinite(seconds)) throw new UsageError(`setPosition('${voice}', seconds): seconds is a number, not ${seconds}`);
@@ -107,6 +114,28 @@ function surface(score, { sr, makeMemory, hooks, library }) {
     atTopLevel('stop() belongs in a voice or');
     score.voices.delete(voice);
     score.stops.set(voice, seconds);
+  };
+
+  /** The engine's strip of a voice: what is set here is heard at the frame of the change, over the cross-fade. */
+  const strip = (name) => {
+    const voice = checkName('strip', name);
+    const put = (member, check) => (value) => {
+      check(value);
+      atTopLevel(`strip('${voice}').${member}() belongs`);
+      const spec = score.voices.get(voice);
+      if (spec) spec.strip = { ...spec.strip, [member]: value };
+      return controls;
+    };
+    const pass = (control) => (fade) => {
+      control(voice, fade);
+      return controls;
+    };
+    const controls = {
+      gain: put('gain', checkGain),
+      pan: put('pan', checkPan),
+      ...Object.fromEntries(Object.entries({ mute, unmute, solo, unsolo }).map(([member, control]) => [member, pass(control)])),
+    };
+    return controls;
   };
 
   const clear = (fade) => {
@@ -131,13 +160,11 @@ function surface(score, { sr, makeMemory, hooks, library }) {
     stop,
     unregister: stop,
     remove: stop,
-    mute: set('muted', true),
-    unmute: set('muted', false),
-    solo: set('solo', true),
-    unsolo: (name, fade) => {
-      if (name !== undefined) set('solo', false)(name, fade);
-      else for (const voice of [...score.voices.keys()]) set('solo', false)(voice, fade);
-    },
+    mute,
+    unmute,
+    solo,
+    unsolo,
+    strip,
     list: () => [...score.voices.keys()],
     clear,
     setPosition,
@@ -181,6 +208,16 @@ function checkFade(fade) {
   return fade;
 }
 
+function checkGain(db) {
+  if (typeof db === 'number' && db <= MOST_GAIN_DB) return;
+  throw new UsageError(`the gain of a strip is a number of decibels up to ${MOST_GAIN_DB}, -Infinity for none, not ${String(db)}`);
+}
+
+function checkPan(place) {
+  if (typeof place === 'number' && place >= -1 && place <= 1) return;
+  throw new UsageError(`the pan of a strip is a number from -1 (left) to 1 (right), not ${String(place)}`);
+}
+
 function checkTempo(bpm, beatsPerBar) {
   if (typeof bpm !== 'number' || !(bpm > 0 && bpm <= MOST_BPM)) {
     throw new UsageError(`bpm(tempo): the tempo is a number of beats per minute above 0, up to ${MOST_BPM}, not ${String(bpm)}`);
@@ -197,7 +234,7 @@ function voiceOptions(voice, options, slots) {
   if (!Number.isInteger(wanted) || wanted < 1) {
     throw new UsageError(`${voice}: slots is a whole number from 1 on, not ${wanted}`);
   }
-  return { fade: checkFade(given.fade), slots: wanted, muted: false, solo: false };
+  return { fade: checkFade(given.fade), slots: wanted, muted: false, solo: false, strip: { gain: 0, pan: 0 } };
 }
 
 /** The names under which code finds all this, in the order of `values`. */

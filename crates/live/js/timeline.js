@@ -4,7 +4,8 @@
 // all voices of a session stay on one time line. The head, the origin and the rings' offsets are kept in shared memory:
 // an evaluator that had to be terminated leaves its successor everything it needs.
 
-import { ENGINE, extend } from '../../../sdk/js/layout.js';
+import { EventWriter } from '../../../sdk/js/events.js';
+import { ENGINE, EVENT_KIND, extend } from '../../../sdk/js/layout.js';
 import { Commit } from '../../../sdk/js/ring.js';
 import { Arena } from './arena.js';
 import { Loop } from './render.js';
@@ -17,6 +18,8 @@ const RING = { offset: 0, position: 1, phase: 2, words: 4 };
 const PHASE = { fresh: 0, started: 1, ended: 2 };
 /** So long after a change, beyond the lead, the voices get code made for them. */
 const SETTLED_S = 0.5;
+/** How much of it a new measurement of cost is. */
+const COST_MEMORY = 0.05;
 /** Snapshots reach this much further back than the target lead: a cover may go beyond it. */
 const REACH_S = 0.5;
 
@@ -24,12 +27,16 @@ export class Timeline {
   #clock;
   #ringWords;
   #engineFrame;
+  #events;
+  /** Gain in dB and pan of each ring's strip, as far as that is known. */
+  #strips = new Map();
 
   /** `setup` is what the host knows of the session; `shared` its shared memory, see `makeShared`. */
   constructor(control, setup, shared) {
     this.control = control;
     this.setup = setup;
     this.commit = new Commit(control);
+    this.#events = new EventWriter(control);
     this.arena = new Arena(shared, setup.windows, setup.capacityFrames + REACH_S * setup.rateHz);
     this.transport = new Transport(this.arena);
     this.snapshots = new Snapshots(shared);
@@ -53,6 +60,8 @@ export class Timeline {
     this.busyMs = 0;
     this.renderedFrames = 0;
     this.longestChunkMs = 0;
+    /** What a frame of what plays took lately. */
+    this.costMsPerFrame = 0;
     /** Longest stall of this thread that was seen lately, in seconds. */
     this.stallS = 0;
   }
@@ -87,6 +96,13 @@ export class Timeline {
     return this.origin === undefined ? 0 : this.head + this.origin - this.now;
   }
 
+  /** The song goes on that a process before has left at song frame `head`. */
+  recall({ head, origin }) {
+    this.head = head;
+    this.origin = origin;
+    this.#engineFrame = extend(this.control.engineFrame, head + origin);
+  }
+
   refresh() {
     this.control.refresh(this.slots);
   }
@@ -97,6 +113,7 @@ export class Timeline {
     // What a flush has ended is followed by a start behind it.
     if (words[RING.phase] === PHASE.ended) ring.position = words[RING.position] >>> 0;
     this.rings.set(name, ring);
+    if (words[RING.phase] === PHASE.fresh) this.#strips.set(ring, { gain: 0, pan: 0 });
     this.slots = Math.max(this.slots, ring.slot + 1);
   }
 
@@ -108,10 +125,24 @@ export class Timeline {
     words[RING.phase] = ring.needsStart ? PHASE.ended : PHASE.started;
   }
 
+  /** Sets the strip of a voice from engine frame `frame` on, where it is not so already. */
+  setStrip(name, { gain, pan }, frame) {
+    const ring = this.rings.get(name);
+    const known = this.#strips.get(ring);
+    const push = (kind, value) =>
+      this.#events.push({ at: frame >>> 0, slot: ring.slot, kind, value, rampFrames: this.setup.crossfadeFrames });
+    const gainIsSet = known?.gain === gain || push(EVENT_KIND.gain, 10 ** (gain / 20));
+    const panIsSet = known?.pan === pan || push(EVENT_KIND.pan, pan);
+    // What found no room in the queue is tried again at the next change.
+    if (gainIsSet && panIsSet) this.#strips.set(ring, { gain, pan });
+    else this.#strips.delete(ring);
+  }
+
   dropRing(name) {
     const ring = this.rings.get(name);
     this.#wordsOf(ring)[RING.phase] = PHASE.fresh;
     this.rings.delete(name);
+    this.#strips.delete(ring);
     ring.close();
   }
 
@@ -166,6 +197,7 @@ export class Timeline {
     this.busyMs += took;
     this.renderedFrames += frames;
     if (took > this.longestChunkMs) this.longestChunkMs = took;
+    this.costMsPerFrame += COST_MEMORY * (took / frames - this.costMsPerFrame);
   }
 
   /** One chunk: snapshot, render, store, publish. The caller has checked `space`. */

@@ -1,6 +1,7 @@
 // Trying new code before it may be heard: it is compiled, run once, and its closures render a few blocks on a copy of
 // the state. That warms the very closures that will play, and shows what throws, is not finite, blasts or is too slow.
 
+import { SESSION } from './arena.js';
 import { Cells } from './cells.js';
 import { SourceError, compile, lineOf, locate, placeIn } from './compile.js';
 import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './guard.js';
@@ -78,6 +79,7 @@ export class Trial {
     };
     if (origin !== undefined) snapshots.restore(now - origin, arena);
     this.sounds = hooks.shelf.begin(this.sounds);
+    this.controls = hooks.desk.begin((key, shape, slots) => this.#window(SESSION, shape, slots, { key }));
     try {
       prepare();
       this.#askForSounds(hooks.shelf);
@@ -93,6 +95,7 @@ export class Trial {
       throw hooks.shelf.missing(this.sources) ?? this.#located(error);
     } finally {
       hooks.shelf.end();
+      hooks.desk.end();
       this.#timeline.rehearsing = rehearsing;
       guard[GUARD.voice] = NOBODY;
       guard[GUARD.trial] = PLAYING;
@@ -118,6 +121,7 @@ export class Trial {
     this.#retime(song);
     for (const player of this.players) this.#timeline.arena.prepare(player.window);
     this.#prepareCells();
+    this.#prepareControls();
     for (const { state, slots } of this.#patches) for (const [slot, value] of slots) state[slot] = value;
   }
 
@@ -138,6 +142,11 @@ export class Trial {
     this.settle();
   }
 
+  /** What nobody has turned yet. */
+  #prepareControls() {
+    for (const { window, isNew } of this.controls.values()) if (isNew) window.state.fill(NaN);
+  }
+
   /** Those that the code before has called and this one has not yet are kept for a while: some are called now and then. */
   #adoptCells({ name, window, cells }) {
     const { arena, head, setup } = this.#timeline;
@@ -149,8 +158,17 @@ export class Trial {
     }
   }
 
+  /** Who plays from now on listens to them; they keep their values when nobody does any more. */
+  #adoptControls() {
+    for (const control of this.controls.values()) {
+      this.#timeline.arena.adopt(control.window);
+      control.isNew = false;
+    }
+  }
+
   /** The code plays, and has what it has. */
   settle() {
+    this.#adoptControls();
     this.abandon();
     this.#settled = true;
   }
@@ -367,23 +385,4 @@ export class Trial {
 /** By which a trial finds what it has planned. */
 function placeOf(name, key = '') {
   return `${name}\0${key}`;
-}
-
-/** Nothing, as a trial: what plays fades out over `fadeS`. */
-export class Silence {
-  players = [];
-  score = new Score();
-  costMsPerFrame = 0;
-
-  constructor(fadeS) {
-    this.score.clearFade = fadeS;
-  }
-
-  announce() {}
-
-  prepare() {}
-
-  judge() {}
-
-  adopt() {}
 }

@@ -20,6 +20,7 @@
 
 mod bundle;
 mod event;
+mod keep;
 mod process;
 mod runtime;
 mod sounds;
