@@ -25,6 +25,7 @@ const laid = (steps, zeros) => {
 
 test('patterns are read as musicians write them', () => {
   assert.deepEqual(laid('x..x'), [4, [[0, 1, 1], [3, 1, 1]]]);
+  assert.deepEqual(laid('x[xo].'), [3, [[0, 1, 1], [1, 0.5, 1], [1.5, 0.5, 0.5]]]);
   assert.deepEqual(laid('x.-~ | o_x_'), [8, [[0, 1, 1], [4, 2, 0.5], [6, 2, 1]]]);
   assert.deepEqual(laid('1 [2 3] ~ 4 _'), [5, [[0, 1, 1], [1, 0.5, 2], [1.5, 0.5, 3], [3, 2, 4]]]);
   assert.deepEqual(laid([1, [2, [3, 4]], null, '5 6']), [4, [[0, 1, 1], [1, 0.5, 2], [1.5, 0.25, 3], [1.75, 0.25, 4], [3, 0.5, 5], [3.5, 0.5, 6]]]);

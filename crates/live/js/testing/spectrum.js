@@ -31,7 +31,7 @@ export function spectrum(samples) {
 }
 
 /** Where two spectra differ by more than `within` dB in what is heard, in words; undefined where they agree. */
-export function difference(one, other, within = 1.5, heardDb = -50) {
+export function difference(one, other, within = 0.5, heardDb = -50) {
   if (one.length !== other.length) return `${one.length} half seconds, not ${other.length}`;
   for (const [i, levels] of one.entries()) {
     for (const [band, level] of levels.entries()) {
