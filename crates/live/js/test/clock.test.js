@@ -101,6 +101,19 @@ test('a tempo that came with more code stays, and that of a file without one is 
     assert.deepEqual([transport.bpm, transport.barS], [120, 2]);
   }));
 
+test('also whose state can not be restored is on the new beat at once', () =>
+  staged((stage) => {
+    stage.save(`let n = 0; play('odd', s => beat(s) / 64 + (n++ % 3) * 1e-5); ${BEAT}`);
+    stage.play(RATE / 2);
+    stage.save("play('y', s => 0.1)", { add: true });
+    stage.play(4800);
+    stage.save('bpm(600)', { add: true });
+    stage.play(4800);
+    const [odd, even] = [stage.left('odd'), stage.left('x')];
+    assert.ok(largestStep(odd.slice(9600)) < 2e-4, `${largestStep(odd.slice(9600))}`);
+    assert.ok(Math.abs(odd.at(-1) - even.at(-1)) < 3e-5, `${odd.at(-1)}, ${even.at(-1)}`);
+  }));
+
 test('another number of beats per bar keeps the first beat of the bar', () =>
   staged((stage) => {
     const { transport } = stage.evaluator.timeline;
