@@ -183,6 +183,11 @@ export class Trial {
     this.#planned.clear();
   }
 
+  /** The line on which a voice is declared, where that is known. */
+  lineOf(player) {
+    return placeIn(player.spec.site?.stack, this.sources).line;
+  }
+
   /** A voice of this code has thrown before it could be heard. */
   failed(player, error) {
     throw this.#located(error, player);

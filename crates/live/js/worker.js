@@ -210,6 +210,7 @@ class Thread {
         left: figures.left,
         voices: trial.players.map((player) => player.name),
         unrewindable: trial.unrewindable.map((player) => player.name),
+        unrewindable_lines: trial.unrewindable.map((player) => trial.lineOf(player)),
         seen_ms: seenMs,
         files: [...trial.sources.keys()],
         sounds: this.#evaluator.sounds,
@@ -227,6 +228,7 @@ class Thread {
         },
         speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
         bar_s: this.#evaluator.timeline.transport.barS,
+        ...this.#evaluator.footprint,
       });
     } catch (error) {
       if (trial) this.#evaluator.abandon(trial);
