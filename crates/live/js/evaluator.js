@@ -175,6 +175,7 @@ export class Evaluator {
         name,
         slot: timeline.rings.get(name).slot,
         muted: head[HEAD.muted] === 1,
+        solo: head[HEAD.solo] === 1,
         leaving: endAt < Infinity,
         failed: failed !== undefined,
         gain: head[HEAD.gain],

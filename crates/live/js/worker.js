@@ -6,6 +6,7 @@ import { PACING, SLOTS, STATS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
 import { locate } from './compile.js';
 import { Evaluator } from './evaluator.js';
+import { LANGUAGE } from './surface.js';
 import { warmLoop } from './warm.js';
 
 /** Longest stretch of rendering before messages are looked at. */
@@ -77,7 +78,7 @@ class Thread {
       case 'begin':
         for (const ring of this.#setup.rings) this.#attach(ring);
         if (this.#setup.generation > 0) this.#evaluator.resume(this.#setup.sources, this.#setup.without);
-        say({ kind: 'ready' });
+        say({ kind: 'ready', language: LANGUAGE });
         this.#turn();
         break;
       case 'source':
@@ -142,6 +143,8 @@ class Thread {
       }
       const figures = this.#evaluator.enter(trial, { add });
       this.#countChange(figures);
+      // What plays now is told soon.
+      this.#lastStatus = 0;
       say({
         kind: 'edited',
         revision,

@@ -21,10 +21,11 @@
 mod bundle;
 mod event;
 mod process;
+pub mod remote;
 mod runtime;
 mod supervisor;
 
 pub use bundle::BundleError;
 pub use event::{Edit, Event, Fault, Refusal, Status, Timings, VoiceStatus};
-pub use process::{Live, LiveOptions, StartError};
+pub use process::{Handle, Live, LiveOptions, StartError};
 pub use runtime::{Kind, Runtime, RuntimeError};

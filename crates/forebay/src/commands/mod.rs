@@ -9,5 +9,6 @@ pub(crate) mod play;
 pub(crate) mod render;
 pub(crate) mod restart;
 pub(crate) mod run;
+pub(crate) mod send;
 pub(crate) mod status;
 pub(crate) mod stop;
