@@ -4,13 +4,14 @@
 import { locate } from './compile.js';
 import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
 import { PieceConsole } from './console.js';
+import { Keep } from './keep.js';
 import { instruments } from './library/index.js';
 import { Toolbox } from './library/toolbox.js';
 import { audible, fadeTo } from './finish.js';
 import { GUARD } from './guard.js';
 import { HEAD, random } from './state.js';
 import { Score } from './surface.js';
-import { takeOver } from './takeover.js';
+import { rejoin, rehearseAll, takeOver } from './takeover.js';
 import { Timeline } from './timeline.js';
 import { Silence, Trial } from './trial.js';
 
@@ -39,11 +40,14 @@ export class Evaluator {
   #late = new Set();
   /** The revision of the windows that the host knows. */
   #announced = 0;
+  /** What outlives the process, if the parent has given memory for it. */
+  #keep;
 
   /** `setup`: what the host knows of the session. `say(message)` reports to the host. */
   constructor(control, setup, shared, say) {
     this.timeline = new Timeline(control, setup, shared);
     this.#say = say;
+    if (setup.keep !== undefined) this.#keep = new Keep(setup.keep);
     this.#console = new PieceConsole(say, () => this.timeline.rehearsing);
     this.hooks = this.#makeHooks();
     this.onFailure = (player, error) => this.#failed(player, error);
@@ -87,6 +91,7 @@ export class Evaluator {
    *  moment: then it is to be abandoned. */
   enter(trial, { add = false } = {}) {
     const figures = enter(this.timeline, trial, { lastChange: this.#lastChange, onFailure: this.onFailure });
+    this.#keep?.turn();
     this.#lastChange = figures.engineFrame;
     this.#pending = undefined;
     this.#current = { score: trial.score, players: trial.players };
@@ -122,6 +127,42 @@ export class Evaluator {
     this.#parkRings();
   }
 
+  /** Tries the code that a process before has kept, on the state that it kept. What is returned waits for its rings, and
+   *  then for `rejoin`. */
+  recall() {
+    const { timeline } = this;
+    const { texts, frame, origin, end } = this.#keep.recall();
+    // Another daemon has another clock: there the song goes on where it was kept.
+    const isSameClock = texts.daemon === timeline.setup.daemon;
+    timeline.recall({ head: frame, origin: isSameClock ? origin : timeline.now - frame });
+    this.#keep.restore(timeline.arena);
+    const rehearse = (source, add) => {
+      const trial = this.#trial(source, { add, judged: false, without: texts.failed });
+      this.#current = { score: trial.score, players: trial.players };
+      return trial;
+    };
+    const trials = rehearseAll(timeline, texts.sources, rehearse);
+    this.#sources = texts.sources;
+    this.#pending = trials.at(-1);
+    return { trials, players: trials.at(-1).players, end: isSameClock ? end : -Infinity };
+  }
+
+  /** Plays on. Returns `{ engineFrame, silentFrames }`: where, and how long nothing sounded. */
+  rejoin({ trials, end }) {
+    const { engineFrame } = rejoin(this.timeline, trials, { end, onFailure: this.onFailure });
+    this.#lastChange = engineFrame;
+    this.#pending = undefined;
+    this.#parkRings();
+    this.#announcePlayers();
+    return { engineFrame, silentFrames: Math.max(0, engineFrame - end) };
+  }
+
+  /** Keeps what plays for a process after this one. */
+  save() {
+    const { arena, head, origin, players } = this.timeline;
+    if (players.length > 0) this.#keep?.save(arena, { frame: head, origin });
+  }
+
   /** Fades everything out; that is done when the engine has passed the returned engine frame. */
   stop(fadeS) {
     if (this.timeline.players.length === 0) return this.timeline.now;
@@ -148,12 +189,13 @@ export class Evaluator {
     const began = performance.now();
     let space = timeline.space - reserveFrames(timeline);
     while (timeline.lead < target && space >= chunk) {
-      if (performance.now() - began > budgetMs) return false;
+      if (performance.now() - began > budgetMs) break;
       timeline.advance(this.onFailure);
       space -= chunk;
       this.#inspect();
       if (timeline.arena.revision !== this.#announced) this.#announcePlayers();
     }
+    this.#keep?.noteEnd(timeline.head + timeline.origin);
     return timeline.lead >= target;
   }
 
@@ -270,15 +312,13 @@ export class Evaluator {
 
   /** All that a successor needs beside the shared memory. */
   #announcePlayers() {
-    const { players, arena } = this.timeline;
+    const { players, arena, setup } = this.timeline;
     this.#announced = arena.revision;
-    this.#say({
-      kind: 'players',
-      names: players.map((player) => player.name),
-      failed: players.filter((player) => player.failed).map((player) => player.name),
-      windows: arena.describe(),
-      sources: this.#sources,
-    });
+    const failed = players.filter((player) => player.failed).map((player) => player.name);
+    const plays = { failed, windows: arena.describe(), sources: this.#sources };
+    const { daemon, rateHz, channels } = setup;
+    this.#keep?.note({ ...plays, daemon, rateHz, channels });
+    this.#say({ ...plays, kind: 'players', names: players.map((player) => player.name) });
   }
 
   /** What code inside a voice may do to the session. */

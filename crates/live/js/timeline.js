@@ -90,6 +90,13 @@ export class Timeline {
     return this.origin === undefined ? 0 : this.head + this.origin - this.now;
   }
 
+  /** The song goes on that a process before has left at song frame `head`. */
+  recall({ head, origin }) {
+    this.head = head;
+    this.origin = origin;
+    this.#engineFrame = extend(this.control.engineFrame, head + origin);
+  }
+
   refresh() {
     this.control.refresh(this.slots);
   }

@@ -78,6 +78,7 @@ class Thread {
         for (const ring of this.#setup.rings) this.#attach(ring);
         if (this.#setup.generation > 0) this.#evaluator.resume(this.#setup.sources, this.#setup.without);
         say({ kind: 'ready' });
+        if (this.#setup.recall && this.#setup.generation === 0) return this.#rejoin();
         this.#turn();
         break;
       case 'source':
@@ -113,6 +114,24 @@ class Thread {
     while (!this.#evaluator.roomFor({ players: [] })) await pause(2);
     this.#stopAt = this.#evaluator.stop(fadeS);
     this.#turn();
+  }
+
+  /** Goes on with what a process before has kept. */
+  async #rejoin() {
+    this.#busy = true;
+    try {
+      const kept = this.#evaluator.recall();
+      await this.#openRings(kept);
+      const { engineFrame, silentFrames } = this.#evaluator.rejoin(kept);
+      const voices = kept.players.map((player) => player.name);
+      const files = kept.trials.flatMap(({ sources }) => [...sources.keys()]);
+      say({ kind: 'rejoined', voices, files, engine_frame: engineFrame, silent_frames: silentFrames });
+    } catch (error) {
+      say({ kind: 'forgotten', message: `what played can't go on: ${error.message}; the piece begins anew` });
+    }
+    this.#busy = false;
+    this.#turn();
+    await this.#work();
   }
 
   /** One source after the other; of several whole files that wait, only the newest counts. */
@@ -233,6 +252,7 @@ class Thread {
     if (now - this.#lastStatus < STATUS_MS) return;
     this.#lastStatus = now;
     this.#closeParked(now);
+    this.#evaluator.save();
     this.#countVoices(this.#evaluator.timeline);
     this.#control.setWord(PACING.worstStallUs, this.#worstStallMs * 1000);
     say({ kind: 'status', ...this.#evaluator.status(), worst_stall_ms: this.#worstStallMs });
