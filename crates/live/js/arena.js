@@ -43,11 +43,16 @@ export class Arena {
   /** Plain objects from which another evaluator rebuilds the same windows. */
   describe() {
     const plain = ({ name, key, shape, offset, slots, line, born }) => ({ name, key, shape, offset, slots, line, born });
-    return [...this.#voices.values()].flatMap((windows) => [...windows.values()].map(plain));
+    return [...this.windows()].map(plain);
   }
 
   window(name, key = OWN) {
     return this.#voices.get(name)?.get(key);
+  }
+
+  /** All windows, of whomever. */
+  *windows() {
+    for (const windows of this.#voices.values()) yield* windows.values();
   }
 
   /** Names of the voices that have windows. */

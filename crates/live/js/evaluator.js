@@ -1,15 +1,20 @@
 // The evaluator: trying code, making it audible, keeping the rings filled. It is driven by `worker.js`, which owns the
 // thread's messages and timers; nothing here waits.
 
-import { locate } from './compile.js';
+import path from 'node:path';
 import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
 import { PieceConsole } from './console.js';
+import { Keep } from './keep.js';
 import { instruments } from './library/index.js';
 import { Toolbox } from './library/toolbox.js';
-import { GUARD, audible, fadeTo } from './render.js';
+import { audible, fadeTo } from './finish.js';
+import { GUARD } from './guard.js';
+import { keepPlaces, locate } from './places.js';
+import { checkRoom, needed, played } from './sent.js';
+import { SharedNames } from './shared.js';
 import { HEAD, random } from './state.js';
 import { Score } from './surface.js';
-import { takeOver } from './takeover.js';
+import { rejoin, rehearseAll, takeOver } from './takeover.js';
 import { Timeline } from './timeline.js';
 import { Silence, Trial } from './trial.js';
 
@@ -19,18 +24,22 @@ const LOST_S = 0.25;
 const PARK_MS = 2000;
 /** Fade of mute, solo and stop that are called from inside a voice. */
 const INNER_FADE_S = 0.02;
+/** What a piece does to names: others look at it only when they want to know. */
+const PIECE = Object.freeze({ declares: [], uses: [], assigns: [], changes: [] });
 /** Late failures that are told between two edits. */
 const MOST_LATE = 10;
 
 export class Evaluator {
   #say;
-  #current = { score: new Score(), players: [] };
+  #current = { score: new Score(), players: [], names: new SharedNames() };
   /** What was tried and waits for its rings: nothing that it counts on may be let go of. */
   #pending;
   /** The last code that was tried, whatever became of it. */
   #tried = { texts: new Map() };
-  /** What plays: the sources in the order in which they came, each with the texts of all its files. */
+  /** What plays: the sources in the order in which they came, each with the texts of all its files; blocks that were sent
+   *  have a number. */
   #sources = [];
+  #blocks = 0;
   #lastChange;
   #parked = new Map();
   #topLevelSeed = new Float64Array(1);
@@ -38,11 +47,14 @@ export class Evaluator {
   #late = new Set();
   /** The revision of the windows that the host knows. */
   #announced = 0;
+  /** What outlives the process, if the parent has given memory for it. */
+  #keep;
 
   /** `setup`: what the host knows of the session. `say(message)` reports to the host. */
   constructor(control, setup, shared, say) {
     this.timeline = new Timeline(control, setup, shared);
     this.#say = say;
+    if (setup.keep !== undefined) this.#keep = new Keep(setup.keep);
     this.#console = new PieceConsole(say, () => this.timeline.rehearsing);
     this.hooks = this.#makeHooks();
     this.onFailure = (player, error) => this.#failed(player, error);
@@ -51,16 +63,21 @@ export class Evaluator {
   /** Tries `source`; throws a `SourceError` when it is refused. With `add`, it adds to what plays. What is returned waits
    *  for `enter` or `abandon`. */
   try(source, file, { add = false, ...options } = {}) {
-    const trial = this.#trial({ source, file }, { add, ...options });
+    if (add) checkRoom(this.#sources, source, file);
+    const block = add ? (this.#blocks += 1) : undefined;
+    const trial = this.#trial({ source, file, block }, { add, ...options });
     this.#pending = trial;
     this.#parkRings();
     return trial;
   }
 
-  #trial({ source, file, texts }, { add, without, ...options }) {
+  #trial({ source, file, block: number, texts }, { add, without, ...options }) {
     const announce = (news) => this.#say({ kind: 'trial', ...news });
     const read = texts && ((path) => texts.get(path));
-    const trial = new Trial(this.timeline, { source, file, read, announce, ...options });
+    keepPlaces(new Set([...this.#sources, this.#tried].flatMap((each) => [...each.texts.keys()])));
+    const names = add ? this.#current.names : new SharedNames();
+    const block = number === undefined ? undefined : { number, from: path.isAbsolute(file) ? file : this.#sources[0]?.file ?? file };
+    const trial = new Trial(this.timeline, { source, file, read, announce, names, block, ...options });
     this.#tried = { file, texts: trial.sources };
     return trial.run({ current: this.#current, add, without, hooks: this.hooks });
   }
@@ -86,15 +103,24 @@ export class Evaluator {
    *  moment: then it is to be abandoned. */
   enter(trial, { add = false } = {}) {
     const figures = enter(this.timeline, trial, { lastChange: this.#lastChange, onFailure: this.onFailure });
+    this.#keep?.turn();
     this.#lastChange = figures.engineFrame;
     this.#pending = undefined;
-    this.#current = { score: trial.score, players: trial.players };
-    const entry = { source: trial.source, file: trial.file, texts: trial.sources };
-    this.#sources = add ? [...this.#sources, entry] : [entry];
+    this.#note(trial, { add });
+    this.#current = { score: trial.score, players: trial.players, names: trial.names };
     this.#late.clear();
     this.#parkRings();
     this.#announcePlayers();
     return figures;
+  }
+
+  /** What plays came to be by this, too. What nothing depends on any more is forgotten. */
+  #note(trial, { add }) {
+    const { source, file, block, sources: texts, score } = trial;
+    const did = block === undefined ? PIECE : trial.main.effects;
+    const entry = { source, file, block, texts, ...did, ...played(score, add ? this.#current.score : undefined) };
+    const now = { voices: [...score.voices.keys()], names: trial.names.list() };
+    this.#sources = add ? needed([...this.#sources, entry], now) : [entry];
   }
 
   /** Lets go of a trial that will not play. */
@@ -108,17 +134,65 @@ export class Evaluator {
   resume(sources, without) {
     const { timeline, onFailure } = this;
     const announce = () => this.#announcePlayers();
-    const rehearse = (source, add) => (this.#current = this.#trial(source, { add, judged: false, without }));
-    this.#sources = sources;
+    const rehearse = (source, add) => this.#rehearse(source, { add, without });
+    this.#know(sources);
     try {
-      this.#current = takeOver(timeline, { sources, rehearse, announce, onFailure });
+      const { score, players } = takeOver(timeline, { sources, rehearse, announce, onFailure });
+      this.#current = { score, players, names: this.#current.names };
     } catch (error) {
       const located = this.#locate(error, sources);
       this.#sources = [];
-      this.#current = takeOver(timeline, { sources: [], announce, onFailure });
+      this.#current = { ...takeOver(timeline, { sources: [], announce, onFailure }), names: new SharedNames() };
       this.#say({ ...located, kind: 'fault', what: 'throw', message: `${located.message}: nothing plays until the next save` });
     }
     this.#parkRings();
+  }
+
+  /** The sources of an evaluator before. */
+  #know(sources) {
+    this.#sources = sources;
+    this.#blocks = Math.max(0, ...sources.map(({ block = 0 }) => block));
+  }
+
+  /** Runs code that has played. What it does to shared names counts for what comes behind it. */
+  #rehearse(source, { add, without }) {
+    const trial = this.#trial(source, { add, judged: false, without });
+    trial.sharing.apply();
+    trial.sharing.keep();
+    this.#current = { score: trial.score, players: trial.players, names: trial.names };
+    return trial;
+  }
+
+  /** Tries the code that a process before has kept, on the state that it kept. What is returned waits for its rings, and
+   *  then for `rejoin`. */
+  recall() {
+    const { timeline } = this;
+    const { texts, frame, origin, end } = this.#keep.recall();
+    // Another daemon has another clock: there the song goes on where it was kept.
+    const isSameClock = texts.daemon === timeline.setup.daemon;
+    timeline.recall({ head: frame, origin: isSameClock ? origin : timeline.now - frame });
+    this.#keep.restore(timeline.arena);
+    this.#know(texts.sources);
+    const rehearse = (source, add) => this.#rehearse(source, { add, without: texts.failed });
+    const trials = rehearseAll(timeline, texts.sources, rehearse);
+    this.#pending = trials.at(-1);
+    return { trials, players: trials.at(-1).players, end: isSameClock ? end : -Infinity };
+  }
+
+  /** Plays on. Returns `{ engineFrame, silentFrames }`: where, and how long nothing sounded. */
+  rejoin({ trials, end }) {
+    const { engineFrame } = rejoin(this.timeline, trials, { end, onFailure: this.onFailure });
+    this.#lastChange = engineFrame;
+    this.#pending = undefined;
+    this.#parkRings();
+    this.#announcePlayers();
+    return { engineFrame, silentFrames: Math.max(0, engineFrame - end) };
+  }
+
+  /** Keeps what plays for a process after this one. */
+  save() {
+    const { arena, head, origin, players } = this.timeline;
+    if (players.length > 0) this.#keep?.save(arena, { frame: head, origin });
   }
 
   /** Fades everything out; that is done when the engine has passed the returned engine frame. */
@@ -126,7 +200,7 @@ export class Evaluator {
     if (this.timeline.players.length === 0) return this.timeline.now;
     const nothing = new Silence(fadeS);
     const { engineFrame } = enter(this.timeline, nothing, { lastChange: this.#lastChange, onFailure: this.onFailure });
-    this.#current = { score: nothing.score, players: [] };
+    this.#current = { score: nothing.score, players: [], names: new SharedNames() };
     return engineFrame + Math.ceil((fadeS + 0.01) * this.timeline.setup.rateHz);
   }
 
@@ -147,12 +221,13 @@ export class Evaluator {
     const began = performance.now();
     let space = timeline.space - reserveFrames(timeline);
     while (timeline.lead < target && space >= chunk) {
-      if (performance.now() - began > budgetMs) return false;
+      if (performance.now() - began > budgetMs) break;
       timeline.advance(this.onFailure);
       space -= chunk;
       this.#inspect();
       if (timeline.arena.revision !== this.#announced) this.#announcePlayers();
     }
+    this.#keep?.noteEnd(timeline.head + timeline.origin);
     return timeline.lead >= target;
   }
 
@@ -270,15 +345,13 @@ export class Evaluator {
 
   /** All that a successor needs beside the shared memory. */
   #announcePlayers() {
-    const { players, arena } = this.timeline;
+    const { players, arena, setup } = this.timeline;
     this.#announced = arena.revision;
-    this.#say({
-      kind: 'players',
-      names: players.map((player) => player.name),
-      failed: players.filter((player) => player.failed).map((player) => player.name),
-      windows: arena.describe(),
-      sources: this.#sources,
-    });
+    const failed = players.filter((player) => player.failed).map((player) => player.name);
+    const plays = { failed, windows: arena.describe(), sources: this.#sources };
+    const { daemon, rateHz, channels } = setup;
+    this.#keep?.note({ ...plays, daemon, rateHz, channels });
+    this.#say({ ...plays, kind: 'players', names: players.map((player) => player.name) });
   }
 
   /** What code inside a voice may do to the session. */
@@ -294,11 +367,16 @@ export class Evaluator {
       set: (name, member, value, seconds = INNER_FADE_S) => {
         const target = loop.players.find((player) => player.name === name);
         if (!target) return;
+        loop.settle();
         target.head[HEAD[member]] = value ? 1 : 0;
         for (const player of loop.players) {
           if (player.endAt < Infinity) continue;
           fadeTo(player.head, audible(player, loop.players) ? 1 : 0, seconds * setup.rateHz);
         }
+      },
+      setPosition: (name, seconds) => {
+        const target = loop.players.find((player) => player.name === name);
+        if (target) target.head[HEAD.begun] = playing().signal.n - seconds * setup.rateHz;
       },
       console: this.#console.methods,
     };

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { distance } from '../../../sdk/js/layout.js';
 import { connect } from '../../../sdk/js/session.js';
 import { HeldRefusal } from './held.js';
+import { Keep } from './keep.js';
 import { Watch } from './watch.js';
 
 /** The daemon's automatic lead goes no deeper: every ring has room for that. */
@@ -85,8 +86,10 @@ export class Host {
     this.#tell({ event: 'connected', daemon: hello.daemon, pid: hello.pid, rate_hz: hello.rate_hz, channels: hello.channels });
     const setup = this.#setup(hello);
     this.#leadFrames = setup.leadFrames;
-    this.#thread.begin(setup);
-    this.#source(this.#text, { seenMs: now() });
+    const kept = this.#kept(setup);
+    this.#thread.begin({ ...setup, ...(kept && { recall: true, windows: kept.windows }) });
+    // What has changed while nobody looked is a save like any other.
+    if (kept?.sources.find(({ file: known }) => known === file)?.source !== this.#text) this.#source(this.#text, { seenMs: now() });
     for (const { code, sent } of this.#early.splice(0)) this.#source(code, sent);
   }
 
@@ -111,6 +114,13 @@ export class Host {
     setTimeout(() => this.#leave(0), fadeMs + STOP_PATIENCE_MS).unref();
   }
 
+  /** What a host before has left, where it can go on. */
+  #kept({ keep, rateHz, channels }) {
+    if (keep === undefined) return undefined;
+    const texts = new Keep(keep).recall()?.texts;
+    return texts?.rateHz === rateHz && texts.channels === channels ? texts : undefined;
+  }
+
   #setup(hello) {
     const leadMs = hello.target_lead_ms;
     const rate = hello.rate_hz;
@@ -123,6 +133,8 @@ export class Host {
       leadFrames: Math.round((leadMs / 1000) * rate),
       capacityFrames: 2 ** Math.ceil(Math.log2(wanted)),
       render: this.#options.render ?? false,
+      keep: this.#options.keep,
+      daemon: hello.pid,
     };
   }
 
@@ -156,6 +168,8 @@ export class Host {
     else if (kind === 'close') this.#close(message);
     else if (kind === 'edited') this.#edited(rest);
     else if (kind === 'refused') this.#refused(rest);
+    else if (kind === 'rejoined') this.#rejoined(rest);
+    else if (kind === 'forgotten') this.#forgotten(rest);
     else if (kind === 'stopped') this.#leave(0);
     else if (kind === 'ready') this.#tell({ event: 'ready', uptime_ms: performance.now(), language: message.language });
     else this.#tell({ event: kind, ...rest });
@@ -168,6 +182,19 @@ export class Host {
     this.#unsilence();
     this.#tell({ event: 'edited', uptime_ms: performance.now(), ...rest, sent: sent?.number });
     setTimeout(() => this.#thread.prepareSpare(), SPARE_AFTER_MS).unref();
+  }
+
+  #rejoined(rest) {
+    this.#watch.follow(rest.files);
+    this.#changedAt = rest.engine_frame;
+    this.#tell({ event: 'rejoined', uptime_ms: performance.now(), ...rest });
+    setTimeout(() => this.#thread.prepareSpare(), SPARE_AFTER_MS).unref();
+  }
+
+  /** What was kept does not play: the file does. */
+  #forgotten({ message }) {
+    this.#tell({ event: 'problem', message });
+    this.#source(this.#text, { seenMs: now() });
   }
 
   /** The guard speaks of frames that were heard: the code that made them may be gone already. */

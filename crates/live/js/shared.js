@@ -4,7 +4,7 @@
 // What a block does to them is undone until it is heard: the code that plays goes on with what it knows, also where it is
 // rendered again up to the frame of the change.
 
-import { maybeLong, parse } from './modules.js';
+import { isLong, parse } from './modules.js';
 import { analyse } from './references.js';
 
 /** One name, as blocks hold it. */
@@ -65,7 +65,7 @@ export class SharedNames {
   look() {
     const { source, evaluate } = this.#unread ?? {};
     this.#unread = undefined;
-    if (source === undefined || maybeLong(source)) return;
+    if (source === undefined || isLong(source)) return;
     for (const [name, binding] of bindings(analyse(parse(source)).declared, evaluate)) this.cell(name).binding = binding;
   }
 }
@@ -124,6 +124,11 @@ export class Sharing {
   /** The top level has run. */
   end() {
     for (const [binding, value] of this.#before) if (!Object.is(binding.get(), value)) this.#after.set(binding, binding.get());
+  }
+
+  /** Whether others may find another value or another binding by a name than before. */
+  get changesOthers() {
+    return this.#after.size > 0 || [...this.#replaced.values()].some((binding) => binding !== undefined);
   }
 
   #declare() {

@@ -2,9 +2,12 @@
 // the state. That warms the very closures that will play, and shows what throws, is not finite, blasts or is too slow.
 
 import { Cells } from './cells.js';
-import { SourceError, compile, lineOf, locate, placeIn } from './compile.js';
-import { GUARD, NOBODY, PLAYING, Player, Signal, TAKE_OVER, TOP_LEVEL } from './render.js';
+import { compile } from './compile.js';
+import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './guard.js';
+import { Player, Signal } from './player.js';
 import { HEAD, random, seed } from './state.js';
+import { SourceError, lineOf, locate, placeIn } from './places.js';
+import { Sharing } from './shared.js';
 import { NAMES, Score, values } from './surface.js';
 
 /** Louder than this (+18 dBFS) is no music. */
@@ -41,8 +44,9 @@ export class Trial {
   #settled = false;
 
   /** `revision` is what the host calls this code; code that is not `judged` has played before. `read(path)` gives the
-   *  text of an imported file. `announce({ revision, names, files })` tells the host whose code is about to run. */
-  constructor(timeline, { source, file, revision = TAKE_OVER, judged = true, read, announce }) {
+   *  text of an imported file. `announce({ revision, names, files })` tells the host whose code is about to run. `names` are
+   *  those that it shares; with `block`, it is code that was sent: see `compile`. */
+  constructor(timeline, { source, file, revision = TAKE_OVER, judged = true, read, announce, names, block }) {
     this.#timeline = timeline;
     this.#judged = judged;
     this.#tell = announce;
@@ -52,7 +56,11 @@ export class Trial {
     this.players = [];
     this.unrewindable = [];
     const began = performance.now();
-    this.main = compile(source, file, NAMES, read);
+    if (block) names.look();
+    this.main = compile(source, file, NAMES, { read, block: block && { ...block, isShared: (name) => names.has(name) } });
+    this.names = names;
+    this.block = block?.number;
+    this.sharing = new Sharing(names, source, this.main.declared);
     /** Every file and its text. */
     this.sources = this.main.sources;
     this.compileMs = performance.now() - began;
@@ -88,6 +96,7 @@ export class Trial {
       guard[GUARD.voice] = NOBODY;
       guard[GUARD.trial] = PLAYING;
       arena.all.set(head);
+      this.sharing.withdraw();
     }
     this.warmMs = performance.now() - began;
     return this;
@@ -101,6 +110,7 @@ export class Trial {
 
   /** The windows of the new voices are filled from the state as it is now. */
   prepare() {
+    this.sharing.apply();
     for (const player of this.players) this.#timeline.arena.prepare(player.window);
     this.#prepareCells();
     for (const { state, slots } of this.#patches) for (const [slot, value] of slots) state[slot] = value;
@@ -109,6 +119,7 @@ export class Trial {
   /** The windows and declarations of the new voices become theirs: the code plays. A window that it asked for and whose
    *  voice it stopped again is given back. */
   adopt() {
+    this.sharing.keep();
     for (const player of this.players) {
       this.#timeline.arena.adopt(player.window);
       player.spec = this.score.voices.get(player.name);
@@ -136,11 +147,23 @@ export class Trial {
 
   /** Gives back what the trial took and no voice has: all of it where the code will not play. */
   abandon() {
+    this.withdraw();
     const { arena } = this.#timeline;
     for (const window of this.#planned.values()) {
       if (window !== arena.window(window.name, window.key)) arena.release(window);
     }
     this.#planned.clear();
+  }
+
+  /** What the code has done to shared names is undone: what played before plays on, or is rendered again. */
+  withdraw() {
+    this.sharing.withdraw();
+  }
+
+  /** Whether what goes wrong in a voice is this code's fault: it has made it, or changed names that it may use. */
+  answersFor(player) {
+    if (this.#fresh.includes(player)) return true;
+    return this.sharing.changesOthers && player.failed === undefined && player.told.size === 0;
   }
 
   /** A voice of this code has thrown before it could be heard. */
@@ -185,7 +208,9 @@ export class Trial {
     };
     hooks.reseed(seed(this.file));
     guard[GUARD.voice] = TOP_LEVEL;
-    this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks, library: hooks.library }));
+    this.sharing.begin();
+    this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks, library: hooks.library }), this.sharing);
+    this.sharing.end();
     this.score.open = false;
     guard[GUARD.voice] = NOBODY;
     this.#patches = [];
@@ -251,6 +276,7 @@ export class Trial {
     const signal = new Signal(spec.name, index, {
       sr: this.#timeline.setup.rateHz,
       state: window.state,
+      head: window.head,
       random: () => random(window.head),
       cells: new Cells((...wanted) => this.#cell(signal, ...wanted)),
     });
@@ -267,7 +293,7 @@ export class Trial {
     }
     try {
       this.costMsPerFrame = this.#warm() / ROUND;
-      this.judge(this.#fresh);
+      this.judge(this.players.filter((player) => this.answersFor(player)));
       if (!this.#timeline.setup.render) this.#judgeSpeed();
     } finally {
       for (const player of alive) if (player.failed) player.revive();
@@ -313,7 +339,7 @@ export class Trial {
     for (const player of this.players) player.reserve(ROUND, setup.channels);
     const began = performance.now();
     loop.run(this.players, from, ROUND, 0, (player, error) => {
-      if (this.#fresh.includes(player)) this.failed(player, error);
+      if (this.answersFor(player)) this.failed(player, error);
     });
     return performance.now() - began;
   }
@@ -359,6 +385,8 @@ export class Silence {
   announce() {}
 
   prepare() {}
+
+  withdraw() {}
 
   judge() {}
 

@@ -4,8 +4,8 @@ import { parentPort } from 'node:worker_threads';
 import { Control, SharedFile } from '../../../sdk/js/memory.js';
 import { PACING, SLOTS, STATS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
-import { locate } from './compile.js';
 import { Evaluator } from './evaluator.js';
+import { locate } from './places.js';
 import { LANGUAGE } from './surface.js';
 import { warmLoop } from './warm.js';
 
@@ -79,6 +79,7 @@ class Thread {
         for (const ring of this.#setup.rings) this.#attach(ring);
         if (this.#setup.generation > 0) this.#evaluator.resume(this.#setup.sources, this.#setup.without);
         say({ kind: 'ready', language: LANGUAGE });
+        if (this.#setup.recall && this.#setup.generation === 0) return this.#rejoin();
         this.#turn();
         break;
       case 'source':
@@ -116,6 +117,24 @@ class Thread {
     this.#turn();
   }
 
+  /** Goes on with what a process before has kept. */
+  async #rejoin() {
+    this.#busy = true;
+    try {
+      const kept = this.#evaluator.recall();
+      await this.#openRings(kept);
+      const { engineFrame, silentFrames } = this.#evaluator.rejoin(kept);
+      const voices = kept.players.map((player) => player.name);
+      const files = kept.trials.flatMap(({ sources }) => [...sources.keys()]);
+      say({ kind: 'rejoined', voices, files, engine_frame: engineFrame, silent_frames: silentFrames });
+    } catch (error) {
+      say({ kind: 'forgotten', message: `what played can't go on: ${error.message}; the piece begins anew` });
+    }
+    this.#busy = false;
+    this.#turn();
+    await this.#work();
+  }
+
   /** One source after the other; of several whole files that wait, only the newest counts. */
   async #work() {
     if (this.#busy) return;
@@ -151,6 +170,7 @@ class Thread {
         joined: figures.joined,
         left: figures.left,
         voices: trial.players.map((player) => player.name),
+        names: trial.names.list(),
         unrewindable: trial.unrewindable.map((player) => player.name),
         seen_ms: seenMs,
         files: [...trial.sources.keys()],
@@ -236,6 +256,7 @@ class Thread {
     if (now - this.#lastStatus < STATUS_MS) return;
     this.#lastStatus = now;
     this.#closeParked(now);
+    this.#evaluator.save();
     this.#countVoices(this.#evaluator.timeline);
     this.#control.setWord(PACING.worstStallUs, this.#worstStallMs * 1000);
     say({ kind: 'status', ...this.#evaluator.status(), worst_stall_ms: this.#worstStallMs });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { SourceError } from '../compile.js';
+import { SourceError } from '../places.js';
 import { FILE, SINE, assertSame, largestStep, onset, residual, staged } from '../testing/stage.js';
 
 const refusal = (act) => {
