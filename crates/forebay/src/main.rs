@@ -56,6 +56,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::Run(args) => commands::run::run(args, audio),
         Command::Live(args) => commands::live::run(args, audio),
+        Command::Repl(args) => commands::repl::run(args, audio),
         Command::Send(args) => commands::send::run(args, audio),
         Command::Devices(_) => commands::devices::run(audio),
         Command::Restart(args) => commands::restart::run(args, audio),

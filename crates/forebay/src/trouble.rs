@@ -94,6 +94,11 @@ impl Trouble {
         }
     }
 
+    /// Code that was refused, in the words of who refused it.
+    pub(crate) fn from_refusal(what: String) -> Self {
+        Self::new(Exit::Input, what)
+    }
+
     /// The code that the process ends with.
     pub(crate) fn exit(&self) -> Exit {
         self.exit

@@ -7,6 +7,7 @@ pub(crate) mod hush;
 pub(crate) mod live;
 pub(crate) mod play;
 pub(crate) mod render;
+pub(crate) mod repl;
 pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod send;
