@@ -9,6 +9,8 @@ import { HEAD, LINE, seed } from './state.js';
 
 /** The key of a voice's own window. */
 const OWN = '';
+/** Whose window belongs to no voice but to all of them: no voice can be called so. */
+export const SESSION = '';
 
 /** All windows of all voices. */
 export class Arena {
@@ -57,7 +59,7 @@ export class Arena {
 
   /** Names of the voices that have windows. */
   names() {
-    return [...this.#voices.keys()];
+    return [...this.#voices.keys()].filter((name) => name !== SESSION);
   }
 
   /** The window that voice `name` shall have under `key`: its present one where shape and size agree, else a new one that

@@ -84,7 +84,7 @@ function rehearse(timeline, change, { song, began, onFailure }) {
   const answersFor = new Set(trial.players.filter((player) => trial.answersFor(player)));
   try {
     rewind(timeline, song, onFailure);
-    trial.prepare();
+    trial.prepare(song);
     fadePresent(timeline, change, song);
     fadeOut(timeline, trial.score, staying, song);
     timeline.beginSnapshots(song);

@@ -4,6 +4,7 @@
 import path from 'node:path';
 import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
 import { PieceConsole } from './console.js';
+import { Desk } from './desk.js';
 import { Keep } from './keep.js';
 import { instruments } from './library/index.js';
 import { Toolbox } from './library/toolbox.js';
@@ -13,10 +14,12 @@ import { keepPlaces, locate } from './places.js';
 import { checkRoom, needed, played } from './sent.js';
 import { SharedNames } from './shared.js';
 import { HEAD, random } from './state.js';
+import { Shelf } from './shelf.js';
 import { Score } from './surface.js';
 import { rejoin, rehearseAll, takeOver } from './takeover.js';
 import { Timeline } from './timeline.js';
-import { Silence, Trial } from './trial.js';
+import { Trial } from './trial.js';
+import { Silence, Turn } from './turn.js';
 
 /** Starved for longer than this, the song goes on where it stopped instead of chasing the clock. */
 const LOST_S = 0.25;
@@ -26,6 +29,9 @@ const PARK_MS = 2000;
 const INNER_FADE_S = 0.02;
 /** What a piece does to names: others look at it only when they want to know. */
 const PIECE = Object.freeze({ declares: [], uses: [], assigns: [], changes: [] });
+/** Knobs that were turned so lately are still moving; the lead meanwhile. */
+const MOVING_MS = 300;
+const MOVING_LEAD_S = 0.2;
 /** Late failures that are told between two edits. */
 const MOST_LATE = 10;
 
@@ -45,6 +51,7 @@ export class Evaluator {
   #topLevelSeed = new Float64Array(1);
   #console;
   #late = new Set();
+  #turnedMs = -Infinity;
   /** The revision of the windows that the host knows. */
   #announced = 0;
   /** What outlives the process, if the parent has given memory for it. */
@@ -53,6 +60,8 @@ export class Evaluator {
   /** `setup`: what the host knows of the session. `say(message)` reports to the host. */
   constructor(control, setup, shared, say) {
     this.timeline = new Timeline(control, setup, shared);
+    this.desk = new Desk(this.timeline.arena);
+    this.shelf = new Shelf(setup.folder, setup.sounds?.values());
     this.#say = say;
     if (setup.keep !== undefined) this.#keep = new Keep(setup.keep);
     this.#console = new PieceConsole(say, () => this.timeline.rehearsing);
@@ -71,13 +80,13 @@ export class Evaluator {
     return trial;
   }
 
-  #trial({ source, file, block: number, texts }, { add, without, ...options }) {
+  #trial({ source, file, block: number, texts, sounds }, { add, without, ...options }) {
     const announce = (news) => this.#say({ kind: 'trial', ...news });
     const read = texts && ((path) => texts.get(path));
     keepPlaces(new Set([...this.#sources, this.#tried].flatMap((each) => [...each.texts.keys()])));
     const names = add ? this.#current.names : new SharedNames();
     const block = number === undefined ? undefined : { number, from: path.isAbsolute(file) ? file : this.#sources[0]?.file ?? file };
-    const trial = new Trial(this.timeline, { source, file, read, announce, names, block, ...options });
+    const trial = new Trial(this.timeline, { source, file, read, sounds, announce, names, block, ...options });
     this.#tried = { file, texts: trial.sources };
     return trial.run({ current: this.#current, add, without, hooks: this.hooks });
   }
@@ -108,6 +117,8 @@ export class Evaluator {
     this.#pending = undefined;
     this.#note(trial, { add });
     this.#current = { score: trial.score, players: trial.players, names: trial.names };
+    this.desk.play(trial.controls, { add });
+    this.shelf.keep(this.#sources.map(({ sounds }) => sounds));
     this.#late.clear();
     this.#parkRings();
     this.#announcePlayers();
@@ -116,11 +127,30 @@ export class Evaluator {
 
   /** What plays came to be by this, too. What nothing depends on any more is forgotten. */
   #note(trial, { add }) {
-    const { source, file, block, sources: texts, score } = trial;
+    const { source, file, block, sources: texts, sounds, score } = trial;
     const did = block === undefined ? PIECE : trial.main.effects;
-    const entry = { source, file, block, texts, ...did, ...played(score, add ? this.#current.score : undefined) };
+    const entry = { source, file, block, texts, sounds, ...did, ...played(score, add ? this.#current.score : undefined, trial.controls) };
     const now = { voices: [...score.voices.keys()], names: trial.names.list() };
     this.#sources = add ? needed([...this.#sources, entry], now) : [entry];
+  }
+
+  /** The sound files of what plays, as `{ path, stamp }`. */
+  get sounds() {
+    return this.#sources.flatMap(({ sounds }) => [...sounds].map(([path, stamp]) => ({ path, stamp })));
+  }
+
+  /** Turns values from outside, by key, if something that plays listens to them. Returns figures, or undefined. */
+  turn(values) {
+    const known = this.desk.known(values).filter(([window, value]) => window.state[0] !== value);
+    if (known.length === 0) return undefined;
+    this.#turnedMs = performance.now();
+    const { timeline, onFailure } = this;
+    const turn = new Turn(this.#current, known, timeline.costMsPerFrame);
+    const figures = enter(timeline, turn, { lastChange: this.#lastChange, onFailure });
+    this.#keep?.turn();
+    this.#lastChange = figures.engineFrame;
+    this.#current = { ...this.#current, score: turn.score, players: turn.players };
+    return figures;
   }
 
   /** Lets go of a trial that will not play. */
@@ -154,12 +184,13 @@ export class Evaluator {
     this.#blocks = Math.max(0, ...sources.map(({ block = 0 }) => block));
   }
 
-  /** Runs code that has played. What it does to shared names counts for what comes behind it. */
+  /** The trial of code that has played before. What it does to shared names counts for what comes behind it. */
   #rehearse(source, { add, without }) {
     const trial = this.#trial(source, { add, judged: false, without });
     trial.sharing.apply();
     trial.sharing.keep();
     this.#current = { score: trial.score, players: trial.players, names: trial.names };
+    this.desk.play(trial.controls, { add });
     return trial;
   }
 
@@ -173,20 +204,19 @@ export class Evaluator {
     timeline.recall({ head: frame, origin: isSameClock ? origin : timeline.now - frame });
     this.#keep.restore(timeline.arena);
     this.#know(texts.sources);
-    const rehearse = (source, add) => this.#rehearse(source, { add, without: texts.failed });
-    const trials = rehearseAll(timeline, texts.sources, rehearse);
+    const trials = rehearseAll(timeline, texts.sources, (source, add) => this.#rehearse(source, { add, without: texts.failed }));
     this.#pending = trials.at(-1);
     return { trials, players: trials.at(-1).players, end: isSameClock ? end : -Infinity };
   }
 
-  /** Plays on. Returns `{ engineFrame, silentFrames }`: where, and how long nothing sounded. */
+  /** Plays on. Returns `{ engineFrame, silentMs }`: where, and how long nothing sounded. */
   rejoin({ trials, end }) {
     const { engineFrame } = rejoin(this.timeline, trials, { end, onFailure: this.onFailure });
     this.#lastChange = engineFrame;
     this.#pending = undefined;
     this.#parkRings();
     this.#announcePlayers();
-    return { engineFrame, silentFrames: Math.max(0, engineFrame - end) };
+    return { engineFrame, silentMs: (Math.max(0, engineFrame - end) / this.timeline.setup.rateHz) * 1000 };
   }
 
   /** Keeps what plays for a process after this one. */
@@ -217,8 +247,8 @@ export class Evaluator {
     this.#letGo();
     if (timeline.players.length === 0) return true;
     if (!setup.render && timeline.lead < -LOST_S * setup.rateHz) this.#catchUp();
-    const target = setup.render ? setup.capacityFrames - reserveFrames(timeline) : setup.leadFrames;
     const began = performance.now();
+    const target = this.#target(began);
     let space = timeline.space - reserveFrames(timeline);
     while (timeline.lead < target && space >= chunk) {
       if (performance.now() - began > budgetMs) break;
@@ -229,6 +259,14 @@ export class Evaluator {
     }
     this.#keep?.noteEnd(timeline.head + timeline.origin);
     return timeline.lead >= target;
+  }
+
+  /** The lead to fill to. While knobs move, most of what is rendered ahead would be for nothing. */
+  #target(nowMs) {
+    const { setup } = this.timeline;
+    if (setup.render) return setup.capacityFrames - reserveFrames(this.timeline);
+    const moves = nowMs - this.#turnedMs < MOVING_MS;
+    return moves ? Math.min(setup.leadFrames, MOVING_LEAD_S * setup.rateHz) : setup.leadFrames;
   }
 
   /** A report for people; resets what is counted between reports. */
@@ -246,6 +284,7 @@ export class Evaluator {
       busy_ms: busyMs,
       longest_chunk_ms: longestChunkMs,
       underruns: timeline.underruns,
+      controls: this.desk.describe(),
       voices: timeline.players.map(({ name, failed, endAt, head }) => ({
         name,
         slot: timeline.rings.get(name).slot,
@@ -356,12 +395,15 @@ export class Evaluator {
 
   /** What code inside a voice may do to the session. */
   #makeHooks() {
-    const { arena, guard, loop, setup } = this.timeline;
+    const { arena, guard, loop, setup, transport } = this.timeline;
     const playing = () => loop.players[guard[GUARD.voice] - 1];
-    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing }));
+    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing, transport, shelf: this.shelf, desk: this.desk }));
     return {
       library,
+      shelf: this.shelf,
+      desk: this.desk,
       sounding: () => guard[GUARD.voice] > 0,
+      bpm: () => transport.bpm,
       reseed: (value) => (this.#topLevelSeed[0] = value),
       random: () => random(playing()?.head ?? this.#topLevelSeed),
       set: (name, member, value, seconds = INNER_FADE_S) => {

@@ -1,10 +1,12 @@
 // The host thread: socket, file, messages, and the fate of the evaluator. It runs no user code.
 
 import fs from 'node:fs';
+import path from 'node:path';
 import { distance } from '../../../sdk/js/layout.js';
 import { connect } from '../../../sdk/js/session.js';
 import { HeldRefusal } from './held.js';
 import { Keep } from './keep.js';
+import { Sounds } from './sounds.js';
 import { Watch } from './watch.js';
 
 /** The daemon's automatic lead goes no deeper: every ring has room for that. */
@@ -38,6 +40,7 @@ export class Host {
   #saved = 0;
   #unanswered = new Map();
   #held;
+  #sounds;
   /** Rings by name, as promises; and those that are being closed. */
   #rings = new Map();
   #closing = new Map();
@@ -84,6 +87,7 @@ export class Host {
     this.#follow(this.#session);
     const { hello } = this.#session;
     this.#tell({ event: 'connected', daemon: hello.daemon, pid: hello.pid, rate_hz: hello.rate_hz, channels: hello.channels });
+    this.#sounds = new Sounds(this.#tell, hello.rate_hz);
     const setup = this.#setup(hello);
     this.#leadFrames = setup.leadFrames;
     const kept = this.#kept(setup);
@@ -97,7 +101,9 @@ export class Host {
   receive(message) {
     if (message.op === 'stop') this.stop(message.fade_ms ?? 50);
     else if (message.op === 'send') this.#sent(message);
-    else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop and send` });
+    else if (message.op === 'decoded') this.#sounds?.decoded(message);
+    else if (message.op === 'set') this.#thread.send({ op: 'set', values: message.values });
+    else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop, send and set` });
   }
 
   /** Fades everything out, then ends the process. */
@@ -117,8 +123,13 @@ export class Host {
   /** What a host before has left, where it can go on. */
   #kept({ keep, rateHz, channels }) {
     if (keep === undefined) return undefined;
-    const texts = new Keep(keep).recall()?.texts;
-    return texts?.rateHz === rateHz && texts.channels === channels ? texts : undefined;
+    try {
+      const texts = new Keep(keep).recall()?.texts;
+      return texts?.rateHz === rateHz && texts.channels === channels ? texts : undefined;
+    } catch (error) {
+      this.#tell({ event: 'problem', message: `what played can't go on: ${error.message}; the piece begins anew` });
+      return undefined;
+    }
   }
 
   #setup(hello) {
@@ -135,6 +146,8 @@ export class Host {
       render: this.#options.render ?? false,
       keep: this.#options.keep,
       daemon: hello.pid,
+      folder: path.dirname(this.#options.file),
+      sounds: this.#sounds.loaded,
     };
   }
 
@@ -166,6 +179,7 @@ export class Host {
     const { kind, ...rest } = message;
     if (kind === 'open') this.#open(message);
     else if (kind === 'close') this.#close(message);
+    else if (kind === 'sounds') this.#getSounds(message);
     else if (kind === 'edited') this.#edited(rest);
     else if (kind === 'refused') this.#refused(rest);
     else if (kind === 'rejoined') this.#rejoined(rest);
@@ -176,7 +190,8 @@ export class Host {
   }
 
   #edited(rest) {
-    const { sent } = this.#answered(rest.revision, rest.files);
+    this.#sounds.use(rest.sounds);
+    const { sent } = this.#answered(rest.revision, rest.files, rest.sounds.map((sound) => sound.path));
     this.#thread.forgive();
     this.#changedAt = rest.engine_frame;
     this.#unsilence();
@@ -218,17 +233,17 @@ export class Host {
   /** What is refused of a file that was just written is held back; what was sent is whole. */
   #refused(rest) {
     const { revision } = rest;
-    const { sent } = this.#answered(revision, rest.files);
+    const { sent } = this.#answered(revision, rest.files, rest.sounds);
     if (sent) this.#tell({ event: 'refused', ...rest, sent: sent.number });
     else if (revision === this.#saved) this.#held.hold(rest, this.#watch.lastEventMs);
   }
 
-  /** `revision` is answered; `files` are those that it was made of. Returns the message that it came with. Code that was
-   *  sent is answered always: what is passed over, since a newer whole piece waits behind it, is told so. */
-  #answered(revision, files = []) {
+  /** `revision` is answered; `files` and `sounds` are those that it was made of. Returns the message that it came with.
+   *  Code that was sent is answered always: what is passed over, since a newer whole piece waits behind it, is told so. */
+  #answered(revision, files = [], sounds = []) {
     const answered = this.#unanswered.get(revision) ?? {};
     // What was sent is no file that is watched, whatever it is called.
-    this.#watch.follow(files.filter((file) => !answered.sent || file !== answered.file));
+    this.#watch.follow(files.filter((file) => !answered.sent || file !== answered.file), sounds);
     for (const [known, { sent, file }] of [...this.#unanswered]) {
       if (known > revision) continue;
       this.#unanswered.delete(known);
@@ -256,6 +271,10 @@ export class Host {
       this.#tell({ event: 'refused', what, file, line, voice: name, message, revision, sent: sent?.number });
     }
     for (const waiting of this.#unanswered.values()) this.#thread.send(waiting);
+  }
+
+  async #getSounds({ request, wanted }) {
+    this.#thread.send({ op: 'sounds', request, ...(await this.#sounds.get(wanted)) });
   }
 
   async #open({ request, names }) {

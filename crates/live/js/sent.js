@@ -60,17 +60,30 @@ function isPlain(node) {
   return children.every(isPlain);
 }
 
-/** What a score says of the code that has filled it, beside what it had from `before`. */
-export function played(score, before) {
-  const plays = [...score.voices.values()].filter(({ name, site }) => site !== before?.voices.get(name)?.site);
-  return { plays: plays.map(({ name }) => name), stops: [...score.stops.keys()], clears: score.clearFade !== undefined };
+/** What a score says of the code that has filled it, beside what it had from `before`: the voices that it plays and stops,
+ *  and what it sets by itself: the tempo, members of a voice's strip, and values from outside, the keys of `controls`. */
+export function played(score, before, controls = new Map()) {
+  const sets = [...controls.keys()].map((key) => `control ${key}`);
+  if (before && JSON.stringify(score.tempo) !== JSON.stringify(before.tempo)) sets.push('tempo');
+  const plays = [];
+  for (const { name, site, strip } of score.voices.values()) {
+    const known = before?.voices.get(name);
+    if (known?.site === site) sets.push(...STRIP.filter((member) => strip[member] !== known.strip[member]).map(stripOf(name)));
+    else plays.push(name);
+  }
+  return { plays, stops: [...score.stops.keys()], clears: score.clearFade !== undefined, sets };
 }
+
+/** What there is to set on a voice's strip. A voice that is played anew has a new one. */
+const STRIP = ['gain', 'pan'];
+const stripOf = (name) => (member) => `strip ${name} ${member}`;
 
 /** The entries, in order, that a successor needs to come to the same voices and names. A piece is needed always. Each has
  *  what `effects` and `played` say of it; `voices` and `names` are those that there are now. */
 export function needed(entries, { voices, names }) {
   const everPlayed = entries.flatMap(({ plays }) => plays);
-  const wanted = new Set([...[...voices, ...everPlayed].map(voice), ...names.flatMap(name)]);
+  const everSet = entries.flatMap(({ sets }) => sets);
+  const wanted = new Set([...[...voices, ...everPlayed].map(voice), ...names.flatMap(name), ...everSet]);
   const kept = [];
   for (const entry of [...entries].reverse()) {
     const settled = settles(entry, everPlayed);
@@ -92,17 +105,18 @@ function isBlock({ block }) {
 }
 
 /** What need not be looked for before an entry, since it settles it. */
-function settles({ declares, assigns, plays, stops, clears }, everPlayed) {
+function settles({ declares, assigns, plays, stops, clears, sets }, everPlayed) {
   const voices = [...plays, ...stops, ...(clears ? everPlayed : [])];
-  return [...voices.map(voice), ...declares.flatMap(name), ...assigns.map(value)];
+  const strips = plays.flatMap((each) => STRIP.map(stripOf(each)));
+  return [...voices.map(voice), ...strips, ...declares.flatMap(name), ...assigns.map(value), ...sets];
 }
 
 /** Without blocks that only stop what nobody before them plays. */
 function withoutIdleStops(entries) {
   const playing = new Set();
   return entries.filter((entry) => {
-    const { declares, assigns, changes, plays, stops, clears } = entry;
-    const idle = isBlock(entry) && [declares, assigns, changes, plays].every(({ length }) => length === 0);
+    const { declares, assigns, changes, plays, stops, clears, sets } = entry;
+    const idle = isBlock(entry) && [declares, assigns, changes, plays, sets].every(({ length }) => length === 0);
     const stopsSome = stops.some((each) => playing.has(each)) || (clears && playing.size > 0);
     if (clears) playing.clear();
     for (const each of stops) playing.delete(each);
@@ -116,8 +130,8 @@ function withoutIdleStops(entries) {
 function withoutOldChanges(entries) {
   let tooMany = entries.filter(isBlock).length - MOST_BLOCKS;
   return entries.filter((entry) => {
-    const { declares, assigns, plays, stops, clears } = entry;
-    const builds = isBlock(entry) && !clears && [declares, assigns, plays, stops].every(({ length }) => length === 0);
+    const { declares, assigns, plays, stops, clears, sets } = entry;
+    const builds = isBlock(entry) && !clears && [declares, assigns, plays, stops, sets].every(({ length }) => length === 0);
     if (!builds || tooMany <= 0) return true;
     tooMany -= 1;
     return false;

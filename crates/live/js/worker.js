@@ -6,6 +6,7 @@ import { PACING, SLOTS, STATS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
 import { Evaluator } from './evaluator.js';
 import { locate } from './places.js';
+import { SoundsWanted } from './shelf.js';
 import { LANGUAGE } from './surface.js';
 import { warmLoop } from './warm.js';
 
@@ -14,6 +15,8 @@ const TURN_MS = 3;
 /** Sleep when all rings are at their target lead. */
 const NAP_MS = 15;
 const STATUS_MS = 250;
+/** Between two turns of knobs. */
+const LEAST_TURN_MS = 8;
 /** Per nap: a stall is half forgotten after two minutes. */
 const STALL_MEMORY = 0.5 ** (NAP_MS / 120000);
 
@@ -56,6 +59,7 @@ class Thread {
   #queue = [];
   #busy = false;
   #timer;
+  #knobTimer;
   #turns = 0;
   #splices = 0;
   #worstStallMs = 0;
@@ -64,6 +68,9 @@ class Thread {
   #stopAt;
   #lastStatus = 0;
   #turn = own(() => this.#takeTurn());
+  /** Values from outside that have not been turned yet: the newest of each key. */
+  #values = new Map();
+  #turnedMs = -Infinity;
 
   constructor(setup, shared) {
     this.#setup = setup;
@@ -89,6 +96,15 @@ class Thread {
         for (const ring of message.rings) this.#attach(ring);
         this.#waiting.get(message.request)?.(message);
         this.#waiting.delete(message.request);
+        break;
+      case 'sounds':
+        for (const sound of message.sounds) this.#evaluator.shelf.add(sound);
+        this.#waiting.get(message.request)?.(message);
+        this.#waiting.delete(message.request);
+        break;
+      case 'set':
+        for (const [key, value] of Object.entries(message.values)) this.#values.set(key, value);
+        this.#turnKnobs();
         break;
       case 'lead':
         // The same object is the timeline's.
@@ -121,18 +137,38 @@ class Thread {
   async #rejoin() {
     this.#busy = true;
     try {
-      const kept = this.#evaluator.recall();
+      const kept = await this.#withSounds(() => this.#evaluator.recall());
       await this.#openRings(kept);
-      const { engineFrame, silentFrames } = this.#evaluator.rejoin(kept);
+      const { engineFrame, silentMs } = this.#evaluator.rejoin(kept);
       const voices = kept.players.map((player) => player.name);
       const files = kept.trials.flatMap(({ sources }) => [...sources.keys()]);
-      say({ kind: 'rejoined', voices, files, engine_frame: engineFrame, silent_frames: silentFrames });
+      say({ kind: 'rejoined', voices, files, engine_frame: engineFrame, silent_ms: silentMs });
     } catch (error) {
       say({ kind: 'forgotten', message: `what played can't go on: ${error.message}; the piece begins anew` });
     }
     this.#busy = false;
     this.#turn();
     await this.#work();
+  }
+
+  /** What came in is heard from one frame on, but no more often than anybody can hear. */
+  #turnKnobs() {
+    if (this.#values.size === 0 || this.#stopping) return;
+    const wait = this.#turnedMs + LEAST_TURN_MS - performance.now();
+    const isRoom = wait <= 0 && this.#evaluator.roomFor({ players: [] });
+    if (isRoom) {
+      const values = new Map(this.#values);
+      this.#values.clear();
+      const figures = this.#evaluator.turn(values);
+      if (!figures) return;
+      this.#turnedMs = performance.now();
+      this.#countChange(figures);
+      say({ kind: 'turned', engine_frame: figures.engineFrame, guard_ms: figures.guardMs, cover_ms: figures.coverMs + figures.publishMs });
+      this.#turn();
+      return;
+    }
+    clearTimeout(this.#knobTimer);
+    this.#knobTimer = setTimeout(own(() => this.#turnKnobs()), Math.max(wait, 1));
   }
 
   /** One source after the other; of several whole files that wait, only the newest counts. */
@@ -152,7 +188,8 @@ class Thread {
     const beganMs = performance.timeOrigin + began;
     let trial;
     try {
-      trial = this.#evaluator.try(source, file, { add, revision });
+      const tried = this.#withSounds((sounds) => this.#evaluator.try(source, file, { add, revision, sounds }));
+      trial = tried instanceof Promise ? await tried : tried;
       await this.#openRings(trial);
       while (!this.#evaluator.roomFor(trial)) await pause(2);
       // Whoever has stopped meanwhile wants silence.
@@ -174,6 +211,7 @@ class Thread {
         unrewindable: trial.unrewindable.map((player) => player.name),
         seen_ms: seenMs,
         files: [...trial.sources.keys()],
+        sounds: this.#evaluator.sounds,
         engine_frame: figures.engineFrame,
         cover_frames: figures.coverFrames,
         late_frames: figures.lateFrames,
@@ -187,13 +225,39 @@ class Thread {
           total: performance.now() - began,
         },
         speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
+        bar_s: this.#evaluator.timeline.transport.barS,
       });
     } catch (error) {
       if (trial) this.#evaluator.abandon(trial);
       const located = locate(error, { sources: new Map([[file, source]]), file });
-      say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files });
+      say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files, sounds: error.sounds });
     }
     this.#turn();
+  }
+
+  /** What `attempt(sounds)` returns, or a promise of it where it asks for sounds first; `sounds` are the stamps of those that
+   *  it was given, by path. What it throws is thrown at once: code may leave a microtask behind that never ends. */
+  #withSounds(attempt, sounds) {
+    try {
+      return attempt(sounds);
+    } catch (error) {
+      if (!(error instanceof SoundsWanted)) throw error;
+      return this.#getSounds(error).then(() => this.#withSounds(attempt, error.bound));
+    }
+  }
+
+  async #getSounds(lack) {
+    const { errors } = await this.#ask('sounds', { wanted: lack.wanted });
+    if (errors.length > 0) throw lack.refusal(errors[0].path, errors[0].message);
+  }
+
+  /** Resolves with the host's answer. */
+  #ask(kind, question) {
+    // What an evaluator before has asked for may be answered only now.
+    const request = `${this.#setup.generation}.${this.#nextRequest++}`;
+    const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
+    say({ kind, request, ...question });
+    return answered;
   }
 
   /** Asks the host for the rings that the trial lacks. */
@@ -202,11 +266,7 @@ class Thread {
     if (names.length === 0) return;
     const { rings } = this.#evaluator.timeline;
     if (rings.size + names.length > SLOTS) this.#closeParked(Infinity);
-    // What an evaluator before has asked for may be answered only now.
-    const request = `${this.#setup.generation}.${this.#nextRequest++}`;
-    const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
-    say({ kind: 'open', request, names });
-    const { error } = await answered;
+    const { error } = await this.#ask('open', { names });
     if (error) throw new Error(error);
   }
 

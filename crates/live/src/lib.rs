@@ -20,9 +20,11 @@
 
 mod bundle;
 mod event;
+mod keep;
 mod process;
 pub mod remote;
 mod runtime;
+mod sounds;
 mod supervisor;
 
 pub use bundle::BundleError;

@@ -174,6 +174,20 @@ test('a successor has the names', () =>
     }),
   ));
 
+// The tempo and a strip that a block has set are there after a successor has taken over, too.
+test('what a block sets stays', () =>
+  staged((stage) => {
+    stage.save("play('p', s => bpm() / 1000);");
+    for (const tempo of [90, 100, 110]) send(stage, `bpm(${tempo})`);
+    send(stage, "strip('p').pan(-1)");
+    send(stage, "strip('p').gain(-6)");
+    assert.deepEqual(sources(stage).map(({ source }) => source).slice(1), ['bpm(110)', "strip('p').pan(-1)", "strip('p').gain(-6)"]);
+    stage.play(9600);
+    stage.respawn('nobody');
+    stage.play(24000);
+    assert.equal(level(stage, 'p'), 0.11);
+  }));
+
 // However much is sent, what is kept for a successor is what its voices and names depend on.
 test('what nothing depends on is forgotten', () =>
   staged((stage) => {
@@ -198,12 +212,12 @@ test('what nothing depends on is forgotten', () =>
 function entriesOf(texts) {
   const shared = new Set();
   return texts.map((source, i) => {
-    const names = ['play', 'stop', 'console'];
+    const names = ['play', 'stop', 'set', 'console'];
     const main = compile(source, '<send>', names, { block: { number: i, from: '/', isShared: (name) => shared.has(name) } });
     for (const name of main.declared.keys()) shared.add(name);
     const called = (what) => [...source.matchAll(new RegExp(`${what}\\('(\\w+)'`, 'g'))].map(([, name]) => name);
     const block = i === 0 ? undefined : i;
-    return { source, block, ...main.effects, plays: called('play'), stops: called('stop'), clears: false };
+    return { source, block, ...main.effects, plays: called('play'), stops: called('stop'), clears: false, sets: called('set') };
   });
 }
 
@@ -223,6 +237,7 @@ test('what is needed', () => {
     [["play('a', 1)", "stop('a')", "play('a', 2)"], [2]],
     [['', 'const k = 1', "play('a', () => k)", 'const k = 2', "play('a', 3)"], [3, 4]],
     [['', 'let f', 'if (f) f = 1; else f = 2', 'for (f of [1]);', '({ f } = { f: 1 })', 'f = 0'], [1, 5]],
+    [['', "set('tempo')", "set('x'); set('tempo')", "set('tempo')"], [2, 3]],
     [['', 'f', "play('a', () => late)", 'let late = 1', 'let late = 2'], [2, 4]],
   ];
   for (const [texts, expected] of cases) {
