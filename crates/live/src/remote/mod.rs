@@ -9,6 +9,7 @@ mod known;
 mod messages;
 mod place;
 mod server;
+mod web;
 
 pub use client::{CallError, Client, event_of};
 pub use desk::{About, Desk, Host};
@@ -18,3 +19,4 @@ pub use messages::{
 };
 pub use place::{Claim, ReachError, find, running};
 pub use server::Server;
+pub use web::Web;

@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::{Args, ValueHint};
+use live::remote::Web;
 use live::{Event, LiveOptions, Runtime, StartError};
 use protocol::Status;
+use serde_json::json;
 
 use crate::cli::AudioArgs;
 use crate::commands::status::whole;
@@ -31,6 +33,7 @@ const EXAMPLES: &str = "\
 Examples:
   forebay live song.js                    play it; every save is heard at once; Ctrl-C fades out
   forebay live song.js --lead 300 --backend null
+  forebay live song.js --open             let an editor in a browser talk to it
   forebay live drums.js bass.js           two scripts, each in a process of its own
   forebay live song.js --json             what happens, one JSON line each, for editors";
 
@@ -47,6 +50,9 @@ pub(crate) struct LiveArgs {
     /// The scripts
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
+    /// Let editors in a browser on this machine talk to it, over a WebSocket: its URL, with a token, is printed
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    open: Option<u16>,
     /// Name of the producer, and of the session for send and repl [default: the name of the file]
     #[arg(long, value_parser = session_name)]
     name: Option<String>,
@@ -79,9 +85,27 @@ pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
         }
         pieces.push(piece);
     }
+    let _web = args.open.map(|port| open(port, &pieces, audio.json, &mut line)).transpose()?;
     let mut session =
         Session { line, json: audio.json, console: None, pieces, shown: None, failed: Vec::new() };
     session.follow(&news, &interrupt)
+}
+
+/// Serves the pieces to browsers of this machine, and says where.
+fn open(port: u16, pieces: &[Piece], json: bool, line: &mut StatusLine<std::io::Stderr>) -> Result<Web> {
+    let desks = pieces.iter().filter_map(|piece| Some((piece.name.clone(), piece.desk()?))).collect();
+    let web = Web::start(port, desks).map_err(|error| {
+        Trouble::new(Exit::Permission, format!("can't serve port {port} of 127.0.0.1: {error}"))
+            .remedy("give --open=PORT another one, or --open alone for any")
+    })?;
+    for url in web.urls() {
+        if json {
+            terminal::print(&json!({ "event": "open", "url": url }).to_string())?;
+        } else {
+            line.say(&format!("forebay: {url}"));
+        }
+    }
+    Ok(web)
 }
 
 fn options(file: &Path, runtime: &Runtime, audio: &AudioArgs) -> LiveOptions {

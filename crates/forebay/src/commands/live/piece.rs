@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
 
-use live::remote::{Claim, Server};
+use live::remote::{Claim, Desk, Server};
 use live::{Event, Live, LiveOptions};
 use serde_json::Value;
 
@@ -49,7 +49,7 @@ pub(super) struct Piece {
     pub(super) fatal: Option<(String, String)>,
     pub(super) has_ended: bool,
     /// Hangs up when the piece is dropped.
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 impl Piece {
@@ -94,7 +94,14 @@ impl Piece {
         };
         let named = thread::Builder::new().name("news".into()).spawn(pass_on);
         named.map_err(|error| Trouble::new(Exit::Unexpected, error))?;
-        Ok((Self { name, live, pid: None, fatal: None, has_ended: false, _server: server }, note))
+        Ok((Self { name, live, pid: None, fatal: None, has_ended: false, server }, note))
+    }
+}
+
+impl Piece {
+    /// Where it is talked to, if it can be.
+    pub(super) fn desk(&self) -> Option<Arc<Desk>> {
+        self.server.as_ref().map(|server| Arc::clone(server.desk()))
     }
 }
 
