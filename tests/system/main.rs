@@ -12,4 +12,5 @@ mod latency;
 mod life;
 mod splices;
 mod support;
+mod talk;
 mod turns;

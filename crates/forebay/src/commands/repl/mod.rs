@@ -132,9 +132,11 @@ impl Talk {
 fn piped(talk: &mut Talk) -> Result<()> {
     let mut text = String::new();
     for line in io::stdin().lock().lines() {
+        if !text.is_empty() {
+            text.push('\n');
+        }
         text.push_str(&line?);
         if Command::read(&text).is_none() && input::goes_on(&text) {
-            text.push('\n');
             continue;
         }
         if matches!(talk.take(&std::mem::take(&mut text))?, Next::Leave) {
