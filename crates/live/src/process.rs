@@ -3,6 +3,7 @@
 use crate::bundle::{self, BundleError};
 use crate::event::Event;
 use crate::keep::Keep;
+use crate::outside::Knobs;
 use crate::remote::{Host, Send};
 use crate::runtime::{Runtime, RuntimeError};
 use crate::supervisor::{Shared, supervise};
@@ -133,6 +134,11 @@ impl Live {
     /// Fades everything out over `fade` and ends the host. [`Event::Ended`] follows.
     pub fn stop(&self, fade: Duration) {
         self.shared.fade_out(fade);
+    }
+
+    /// What turns the values that the piece listens to.
+    pub fn knobs(&self) -> Knobs {
+        Knobs::new(Arc::clone(&self.shared))
     }
 
     /// What can be done to the host from any thread.
