@@ -13,4 +13,5 @@ mod latency;
 mod life;
 mod splices;
 mod support;
+mod talk;
 mod turns;
