@@ -85,12 +85,14 @@ export class Loop {
 
   /** Who of them renders from song frame `from` on, and how. Returns whether it is all. */
   #sort(players, from) {
+    const isWhole = players.every((player) => player.heldUntil <= from);
+    if (isWhole && players === this.players && this.#active.length === players.length) return true;
     this.players = players;
     this.#active = players.filter((player) => player.heldUntil <= from);
     for (let i = 0; i < players.length; i++) players[i].place = i + 1;
     this.#stepped = this.#active.filter((player) => !player.spec.block);
     this.#blocks = this.#active.filter((player) => player.spec.block);
-    return this.#active.length === players.length;
+    return isWhole;
   }
 
   #go() {
@@ -160,8 +162,8 @@ export class Loop {
   }
 
   #finish(frame) {
-    const range = { begin: this.#at + this.#done, end: this.#at + frame, song: this.#from + this.#done, channels: this.#channels };
-    for (const player of this.#active) finish(player, range);
+    const at = this.#at;
+    for (let i = 0; i < this.#active.length; i++) finish(this.#active[i], at + this.#done, at + frame, this.#from + this.#done, this.#channels);
     this.#done = frame;
   }
 }
