@@ -1,4 +1,4 @@
-//! The file backend: a WAV file as the device, paced like a card or as fast as producers deliver.
+//! The file backend: a sound file as the device, paced like a card or as fast as producers deliver.
 
 use crate::backend::{
     Backend, CloseError, DeviceInfo, FileWant, Gate, Health, LatencyParts, OpenError, Poke, RunInfo, Running,
@@ -11,7 +11,7 @@ use crate::pump::{Pump, Timing};
 use crate::render::{Claim, Format};
 use crate::stats::Counters;
 use dsp::room::touched;
-use media::{WavWriter, WriteError};
+use media::{SoundWriter, WriteError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -53,7 +53,7 @@ impl Backend for File {
         };
         let period = period_frames(want, PERIOD_FRAMES)?;
         let format = wanted_format(want, &claim);
-        let writer = WavWriter::create(&file.path, format.rate, format.channels, file.format)
+        let writer = SoundWriter::create(&file.path, format.rate, format.channels, file.format)
             .map_err(|error| OpenError::Failed { backend: "file", detail: error.to_string() })?;
         let counters = Arc::new(Counters::default());
         let pump = Pump::new(claim, format, Arc::clone(&counters));
@@ -105,7 +105,7 @@ impl Backend for File {
 /// What the thread owns.
 struct Work {
     pump: Pump,
-    writer: WavWriter,
+    writer: SoundWriter,
     file: FileWant,
     format: Format,
     period: usize,

@@ -61,6 +61,18 @@ impl EngineConfig {
     }
 }
 
+/// What keeps ears from harm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Protection {
+    /// The guards of all voices, the limiter, and the ceiling at this level (0 to -60 dB), which the limiter holds too.
+    On {
+        /// The sample value that nothing passes.
+        ceiling_db: f32,
+    },
+    /// None of them: as loud as the voices are. What is no number is kept out of the mix nevertheless.
+    Off,
+}
+
 /// When the engine drops voices to meet its deadline, and when it takes them back.
 ///
 /// Loads are the time of a cycle as a part of its period, as the device reports them in [`crate::Cycle::load`].

@@ -253,6 +253,8 @@ impl Renderer {
             voices: self.slots.count() as u32,
             shed_voices: self.shedder.count() as u32,
             hushed: self.hushed,
+            guarded: self.guard.mutes,
+            ceiling: self.protection.ceiling(),
             events_applied: self.events.applied,
             events_late: self.events.late,
             events_refused: self.events.refused,
@@ -285,7 +287,7 @@ impl Renderer {
         FramePos(self.frame)
     }
 
-    /// The sample value that no sample of main passes.
+    /// The sample value that no sample of main passes; [`dsp::limiter::UNLIMITED`] without protection.
     pub fn ceiling(&self) -> f32 {
         self.protection.ceiling()
     }

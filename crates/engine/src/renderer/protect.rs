@@ -44,6 +44,10 @@ impl Protection {
         self.limiter.ceiling()
     }
 
+    pub(super) fn set_level_db(&mut self, level_db: Option<f32>) {
+        self.limiter.set_level_db(level_db);
+    }
+
     pub(super) fn latency_frames(&self) -> usize {
         self.limiter.latency_frames()
     }

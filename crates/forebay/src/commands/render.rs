@@ -196,12 +196,7 @@ fn open_file(
     frames: u64,
     begun: Arc<AtomicU32>,
 ) -> Result<(Supervisor, Receiver<Notice>), Trouble> {
-    let file = FileWant {
-        path: out.to_owned(),
-        format: media::WavFormat::F32,
-        real_time: false,
-        frames: Some(frames),
-    };
+    let file = FileWant { path: out.to_owned(), format, real_time: false, frames: Some(frames) };
     let want = Want {
         rate: Some(rate),
         channels: Some(channels),
