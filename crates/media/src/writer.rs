@@ -132,6 +132,14 @@ impl SoundWriter {
         }
     }
 
+    /// Frames that were taken so far.
+    pub fn frames(&self) -> u64 {
+        match self {
+            Self::Wav(writer) => writer.frames(),
+            Self::Flac(writer) => writer.frames(),
+        }
+    }
+
     /// Bytes that are in the file.
     pub fn file_bytes(&self) -> u64 {
         match self {
