@@ -29,6 +29,8 @@ pub struct EngineConfig {
     pub guard: GuardLimits,
     /// The limiter and the ceiling of main.
     pub limiter: LimiterConfig,
+    /// Whether guards, limiter and ceiling are in force from the start ([`crate::Engine::protect`] changes it).
+    pub protected: bool,
     /// When voices are shed under overload.
     pub shedding: SheddingConfig,
     /// Frames that a tap keeps for its readers; rounded up to a power of two.
@@ -54,6 +56,7 @@ impl EngineConfig {
                 ..GuardLimits::default()
             },
             limiter: LimiterConfig::new(rate, channels),
+            protected: true,
             shedding: SheddingConfig::default(),
             tap_frames: rate.hz().next_power_of_two(),
             cpu: Cpu::best(),

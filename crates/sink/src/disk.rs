@@ -5,12 +5,15 @@ use std::sync::mpsc::Receiver;
 
 use media::{SoundWriter, WriteError};
 
-use crate::file::{FileError, Target};
+use crate::file::{FileError, Target, disk_room};
 use crate::listen::Piece;
 use crate::recorder::{Ended, Figures, News, SharedFigures, State, Wish};
 
 /// Frames of silence that are written at once.
 const SILENCE_FRAMES: u64 = 4096;
+
+/// The room on the disk is looked at once in so many pieces: about once a second.
+const LOOKS: usize = 16;
 
 /// See the module.
 pub(crate) struct Disk {
@@ -34,6 +37,7 @@ impl Disk {
                 return tell(News::Opened(Err(error)));
             }
         };
+        self.look_for_room();
         tell(News::Opened(Ok(())));
         let failure = self.write(target, writer).err();
         let mut last = Figures::default();
@@ -54,11 +58,14 @@ impl Disk {
     /// An error is what ended it; the figures say what is saved.
     fn write(&self, mut target: Target, mut writer: SoundWriter) -> Result<(), String> {
         let mut first = true;
-        for piece in &self.pieces {
+        for (count, piece) in self.pieces.iter().enumerate() {
             if std::mem::take(&mut first) {
                 target.settle().map_err(|error| format!("{}: {error}", self.wish.path.display()))?;
             }
             self.put(&mut writer, piece).map_err(|error| self.fail(&error, &writer))?;
+            if count % LOOKS == 0 {
+                self.look_for_room();
+            }
         }
         if first {
             drop(writer);
@@ -93,6 +100,11 @@ impl Disk {
         }
         self.saved(writer.frames(), writer.file_bytes());
         Ok(())
+    }
+
+    fn look_for_room(&self) {
+        let room = disk_room(&self.wish.path);
+        self.figures.change(|figures| figures.room_bytes = room);
     }
 
     fn fail(&self, error: &WriteError, writer: &SoundWriter) -> String {

@@ -136,7 +136,7 @@ fn check_place(path: &Path, overwrite: bool) -> Result<bool, FileError> {
 }
 
 /// Bytes that a user may still write where `path` lies; `None` where nobody can say.
-pub fn disk_room(path: &Path) -> Option<u64> {
+pub(crate) fn disk_room(path: &Path) -> Option<u64> {
     let found = statvfs(path.parent()?).ok()?;
     found.f_bavail.checked_mul(found.f_frsize)
 }

@@ -13,5 +13,5 @@ mod file;
 mod listen;
 mod recorder;
 
-pub use file::{FileError, disk_room};
+pub use file::FileError;
 pub use recorder::{Ended, Figures, News, Recorder, State, Wish};

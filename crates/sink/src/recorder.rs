@@ -56,6 +56,8 @@ pub struct Figures {
     pub saved_frames: u64,
     /// The size of the file.
     pub file_bytes: u64,
+    /// Bytes that its disk has room for, as of late; `None` where nobody can say.
+    pub room_bytes: Option<u64>,
 }
 
 /// How a recording ended.

@@ -128,7 +128,7 @@ impl Renderer {
             hush_frames: config.hush_frames.saturating_sub(latency),
             ramp_frames: config.crossfade_frames,
             cpu: config.cpu,
-            guard: config.guard,
+            guard: if config.protected { config.guard } else { config.guard.off() },
             routes: routes.collect(),
             slots: Slots::new(config.max_voices),
             groups: (0..groups).map(|_| None).collect(),

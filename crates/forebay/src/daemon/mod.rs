@@ -218,8 +218,9 @@ impl Daemon {
     fn end(self) -> anyhow::Result<Value> {
         // Gone before anything else: whoever looks for a daemon from now on starts a new one, which waits for the lock.
         self.socket.remove();
-        if let Some(engine) = self.server.stop() {
-            await_fade(&engine, &self.supervisor);
+        if let Some(remains) = self.server.stop() {
+            await_fade(&remains.engine, &self.supervisor);
+            remains.finish();
         }
         let status = self.supervisor.status();
         let figures = status.figures;
