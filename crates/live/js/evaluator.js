@@ -4,12 +4,15 @@
 import { locate } from './compile.js';
 import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
 import { PieceConsole } from './console.js';
+import { Keep } from './keep.js';
 import { instruments } from './library/index.js';
 import { Toolbox } from './library/toolbox.js';
-import { GUARD, audible, fadeTo } from './render.js';
+import { audible, fadeTo } from './finish.js';
+import { GUARD } from './guard.js';
 import { HEAD, random } from './state.js';
+import { Shelf } from './shelf.js';
 import { Score } from './surface.js';
-import { takeOver } from './takeover.js';
+import { rejoin, rehearseAll, takeOver } from './takeover.js';
 import { Timeline } from './timeline.js';
 import { Silence, Trial } from './trial.js';
 
@@ -38,11 +41,15 @@ export class Evaluator {
   #late = new Set();
   /** The revision of the windows that the host knows. */
   #announced = 0;
+  /** What outlives the process, if the parent has given memory for it. */
+  #keep;
 
   /** `setup`: what the host knows of the session. `say(message)` reports to the host. */
   constructor(control, setup, shared, say) {
     this.timeline = new Timeline(control, setup, shared);
+    this.shelf = new Shelf(setup.folder, setup.sounds?.values());
     this.#say = say;
+    if (setup.keep !== undefined) this.#keep = new Keep(setup.keep);
     this.#console = new PieceConsole(say, () => this.timeline.rehearsing);
     this.hooks = this.#makeHooks();
     this.onFailure = (player, error) => this.#failed(player, error);
@@ -57,10 +64,10 @@ export class Evaluator {
     return trial;
   }
 
-  #trial({ source, file, texts }, { add, without, ...options }) {
+  #trial({ source, file, texts, sounds }, { add, without, ...options }) {
     const announce = (news) => this.#say({ kind: 'trial', ...news });
     const read = texts && ((path) => texts.get(path));
-    const trial = new Trial(this.timeline, { source, file, read, announce, ...options });
+    const trial = new Trial(this.timeline, { source, file, read, sounds, announce, ...options });
     this.#tried = { file, texts: trial.sources };
     return trial.run({ current: this.#current, add, without, hooks: this.hooks });
   }
@@ -86,15 +93,22 @@ export class Evaluator {
    *  moment: then it is to be abandoned. */
   enter(trial, { add = false } = {}) {
     const figures = enter(this.timeline, trial, { lastChange: this.#lastChange, onFailure: this.onFailure });
+    this.#keep?.turn();
     this.#lastChange = figures.engineFrame;
     this.#pending = undefined;
     this.#current = { score: trial.score, players: trial.players };
-    const entry = { source: trial.source, file: trial.file, texts: trial.sources };
+    const entry = { source: trial.source, file: trial.file, texts: trial.sources, sounds: trial.sounds };
     this.#sources = add ? [...this.#sources, entry] : [entry];
+    this.shelf.keep(this.#sources.map(({ sounds }) => sounds));
     this.#late.clear();
     this.#parkRings();
     this.#announcePlayers();
     return figures;
+  }
+
+  /** The sound files of what plays, as `{ path, stamp }`. */
+  get sounds() {
+    return this.#sources.flatMap(({ sounds }) => [...sounds].map(([path, stamp]) => ({ path, stamp })));
   }
 
   /** Lets go of a trial that will not play. */
@@ -119,6 +133,42 @@ export class Evaluator {
       this.#say({ ...located, kind: 'fault', what: 'throw', message: `${located.message}: nothing plays until the next save` });
     }
     this.#parkRings();
+  }
+
+  /** Tries the code that a process before has kept, on the state that it kept. What is returned waits for its rings, and
+   *  then for `rejoin`. */
+  recall() {
+    const { timeline } = this;
+    const { texts, frame, origin, end } = this.#keep.recall();
+    // Another daemon has another clock: there the song goes on where it was kept.
+    const isSameClock = texts.daemon === timeline.setup.daemon;
+    timeline.recall({ head: frame, origin: isSameClock ? origin : timeline.now - frame });
+    this.#keep.restore(timeline.arena);
+    const rehearse = (source, add) => {
+      const trial = this.#trial(source, { add, judged: false, without: texts.failed });
+      this.#current = { score: trial.score, players: trial.players };
+      return trial;
+    };
+    const trials = rehearseAll(timeline, texts.sources, rehearse);
+    this.#sources = texts.sources;
+    this.#pending = trials.at(-1);
+    return { trials, players: trials.at(-1).players, end: isSameClock ? end : -Infinity };
+  }
+
+  /** Plays on. Returns `{ engineFrame, silentMs }`: where, and how long nothing sounded. */
+  rejoin({ trials, end }) {
+    const { engineFrame } = rejoin(this.timeline, trials, { end, onFailure: this.onFailure });
+    this.#lastChange = engineFrame;
+    this.#pending = undefined;
+    this.#parkRings();
+    this.#announcePlayers();
+    return { engineFrame, silentMs: (Math.max(0, engineFrame - end) / this.timeline.setup.rateHz) * 1000 };
+  }
+
+  /** Keeps what plays for a process after this one. */
+  save() {
+    const { arena, head, origin, players } = this.timeline;
+    if (players.length > 0) this.#keep?.save(arena, { frame: head, origin });
   }
 
   /** Fades everything out; that is done when the engine has passed the returned engine frame. */
@@ -147,12 +197,13 @@ export class Evaluator {
     const began = performance.now();
     let space = timeline.space - reserveFrames(timeline);
     while (timeline.lead < target && space >= chunk) {
-      if (performance.now() - began > budgetMs) return false;
+      if (performance.now() - began > budgetMs) break;
       timeline.advance(this.onFailure);
       space -= chunk;
       this.#inspect();
       if (timeline.arena.revision !== this.#announced) this.#announcePlayers();
     }
+    this.#keep?.noteEnd(timeline.head + timeline.origin);
     return timeline.lead >= target;
   }
 
@@ -269,35 +320,40 @@ export class Evaluator {
 
   /** All that a successor needs beside the shared memory. */
   #announcePlayers() {
-    const { players, arena } = this.timeline;
+    const { players, arena, setup } = this.timeline;
     this.#announced = arena.revision;
-    this.#say({
-      kind: 'players',
-      names: players.map((player) => player.name),
-      failed: players.filter((player) => player.failed).map((player) => player.name),
-      windows: arena.describe(),
-      sources: this.#sources,
-    });
+    const failed = players.filter((player) => player.failed).map((player) => player.name);
+    const plays = { failed, windows: arena.describe(), sources: this.#sources };
+    const { daemon, rateHz, channels } = setup;
+    this.#keep?.note({ ...plays, daemon, rateHz, channels });
+    this.#say({ ...plays, kind: 'players', names: players.map((player) => player.name) });
   }
 
   /** What code inside a voice may do to the session. */
   #makeHooks() {
-    const { arena, guard, loop, setup } = this.timeline;
+    const { arena, guard, loop, setup, transport } = this.timeline;
     const playing = () => loop.players[guard[GUARD.voice] - 1];
-    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing }));
+    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing, transport, shelf: this.shelf }));
     return {
       library,
+      shelf: this.shelf,
       sounding: () => guard[GUARD.voice] > 0,
+      bpm: () => transport.bpm,
       reseed: (value) => (this.#topLevelSeed[0] = value),
       random: () => random(playing()?.head ?? this.#topLevelSeed),
       set: (name, member, value, seconds = INNER_FADE_S) => {
         const target = loop.players.find((player) => player.name === name);
         if (!target) return;
+        loop.settle();
         target.head[HEAD[member]] = value ? 1 : 0;
         for (const player of loop.players) {
           if (player.endAt < Infinity) continue;
           fadeTo(player.head, audible(player, loop.players) ? 1 : 0, seconds * setup.rateHz);
         }
+      },
+      setPosition: (name, seconds) => {
+        const target = loop.players.find((player) => player.name === name);
+        if (target) target.head[HEAD.begun] = playing().signal.n - seconds * setup.rateHz;
       },
       console: this.#console.methods,
     };

@@ -1,7 +1,7 @@
 // The evaluator's thread as the host sees it: started, watched, and replaced when user code hangs in it or ends it.
 
 import { Worker } from 'node:worker_threads';
-import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './render.js';
+import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './guard.js';
 import { makeShared } from './state.js';
 
 /** The watchdog counts its own turns, not wall time: a process that was stopped as a whole has not hung. */
@@ -54,7 +54,7 @@ export class EvaluatorThread {
       this.handlers.broken(this.#stillborn);
       return;
     }
-    this.#setup = { ...setup, rings: [], windows: [], generation: 0 };
+    this.#setup = { windows: [], ...setup, rings: [], generation: 0 };
     const half = (setup.leadFrames / setup.rateHz) * 500;
     const patienceMs = setup.render ? RENDER_PATIENCE_MS : Math.min(Math.max(half, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
     const patience = (ms) => Math.ceil(ms / WATCH_TURN_MS);

@@ -3,7 +3,8 @@
 
 import { Cells } from './cells.js';
 import { SourceError, compile, lineOf, locate, placeIn } from './compile.js';
-import { GUARD, NOBODY, PLAYING, Player, Signal, TAKE_OVER, TOP_LEVEL } from './render.js';
+import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './guard.js';
+import { Player, Signal } from './player.js';
 import { HEAD, random, seed } from './state.js';
 import { NAMES, Score, values } from './surface.js';
 
@@ -41,14 +42,16 @@ export class Trial {
   #settled = false;
 
   /** `revision` is what the host calls this code; code that is not `judged` has played before. `read(path)` gives the
-   *  text of an imported file. `announce({ revision, names, files })` tells the host whose code is about to run. */
-  constructor(timeline, { source, file, revision = TAKE_OVER, judged = true, read, announce }) {
+   *  text of an imported file; `sounds` are the stamps of sound files, where they are not what they are now. `announce({ revision, names, files })` tells the host whose code is about to run. */
+  constructor(timeline, { source, file, revision = TAKE_OVER, judged = true, read, sounds = new Map(), announce }) {
     this.#timeline = timeline;
     this.#judged = judged;
     this.#tell = announce;
     this.source = source;
     this.file = file;
     this.revision = revision;
+    /** The stamps of the sound files that it asks for, by path. */
+    this.sounds = sounds;
     this.players = [];
     this.unrewindable = [];
     const began = performance.now();
@@ -60,7 +63,7 @@ export class Trial {
 
   /** `current` is `{ score, players }` of what plays; with `add` the code adds to it instead of replacing it. `hooks`
    *  serves calls from inside a voice; voices in `without` stay out. Throws a `SourceError` when the code is refused,
-   *  with everything as before. */
+   *  and `SoundsWanted` when it can't be judged yet, with everything as before. */
   run({ current, add, hooks, without = [] }) {
     const { arena, guard, snapshots, origin, now, setup, rehearsing } = this.#timeline;
     const began = performance.now();
@@ -69,21 +72,27 @@ export class Trial {
     const prepare = () => {
       this.announce([]);
       this.#evaluate(existing, hooks);
+      this.#retime(this.#timeline.head);
       this.#build(existing.players, without);
       this.announce(this.players);
     };
     if (origin !== undefined) snapshots.restore(now - origin, arena);
+    this.sounds = hooks.shelf.begin(this.sounds);
     try {
       prepare();
+      this.#askForSounds(hooks.shelf);
       this.#timeline.rehearsing = true;
       // What played before is in the lines already: it is not tried over them.
       if (this.#judged) this.#shadow();
       // The time of a render is its own: its closures begin where the file leaves them.
       if (setup.render) prepare();
+      this.#askForSounds(hooks.shelf);
     } catch (error) {
       this.abandon();
-      throw this.#located(error);
+      // Without its sounds code may do anything.
+      throw hooks.shelf.missing(this.sources) ?? this.#located(error);
     } finally {
+      hooks.shelf.end();
       this.#timeline.rehearsing = rehearsing;
       guard[GUARD.voice] = NOBODY;
       guard[GUARD.trial] = PLAYING;
@@ -93,17 +102,29 @@ export class Trial {
     return this;
   }
 
+  #askForSounds(shelf) {
+    const missing = shelf.missing(this.sources);
+    if (missing) throw missing;
+  }
+
   /** From here on it is this code that runs: `players` by their places in the guard's word. */
   announce(players) {
     this.#timeline.guard[GUARD.trial] = this.revision;
     this.#tell({ revision: this.revision, names: players.map((player) => player.name), files: [...this.sources.keys()] });
   }
 
-  /** The windows of the new voices are filled from the state as it is now. */
-  prepare() {
+  /** The windows of the new voices are filled from the state as it is now, at song frame `song`. */
+  prepare(song) {
+    this.#retime(song);
     for (const player of this.players) this.#timeline.arena.prepare(player.window);
     this.#prepareCells();
     for (const { state, slots } of this.#patches) for (const [slot, value] of slots) state[slot] = value;
+  }
+
+  /** The tempo is that of this code from song frame `song` on. */
+  #retime(song) {
+    const { transport, setup } = this.#timeline;
+    transport.retime(song, this.score.tempo, setup.rateHz);
   }
 
   /** The windows and declarations of the new voices become theirs: the code plays. A window that it asked for and whose
@@ -162,6 +183,7 @@ export class Trial {
   #located(error, player) {
     const located = locate(error, { sources: this.sources, file: this.file, voice: player?.name, site: player?.spec.site });
     located.files = [...this.sources.keys()];
+    located.sounds = [...this.sounds.keys()];
     return located;
   }
 
@@ -251,6 +273,7 @@ export class Trial {
     const signal = new Signal(spec.name, index, {
       sr: this.#timeline.setup.rateHz,
       state: window.state,
+      head: window.head,
       random: () => random(window.head),
       cells: new Cells((...wanted) => this.#cell(signal, ...wanted)),
     });

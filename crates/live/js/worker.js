@@ -6,6 +6,7 @@ import { PACING, SLOTS, STATS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
 import { locate } from './compile.js';
 import { Evaluator } from './evaluator.js';
+import { SoundsWanted } from './shelf.js';
 import { warmLoop } from './warm.js';
 
 /** Longest stretch of rendering before messages are looked at. */
@@ -78,6 +79,7 @@ class Thread {
         for (const ring of this.#setup.rings) this.#attach(ring);
         if (this.#setup.generation > 0) this.#evaluator.resume(this.#setup.sources, this.#setup.without);
         say({ kind: 'ready' });
+        if (this.#setup.recall && this.#setup.generation === 0) return this.#rejoin();
         this.#turn();
         break;
       case 'source':
@@ -85,6 +87,11 @@ class Thread {
         return this.#work();
       case 'rings':
         for (const ring of message.rings) this.#attach(ring);
+        this.#waiting.get(message.request)?.(message);
+        this.#waiting.delete(message.request);
+        break;
+      case 'sounds':
+        for (const sound of message.sounds) this.#evaluator.shelf.add(sound);
         this.#waiting.get(message.request)?.(message);
         this.#waiting.delete(message.request);
         break;
@@ -115,6 +122,24 @@ class Thread {
     this.#turn();
   }
 
+  /** Goes on with what a process before has kept. */
+  async #rejoin() {
+    this.#busy = true;
+    try {
+      const kept = await this.#withSounds(() => this.#evaluator.recall());
+      await this.#openRings(kept);
+      const { engineFrame, silentMs } = this.#evaluator.rejoin(kept);
+      const voices = kept.players.map((player) => player.name);
+      const files = kept.trials.flatMap(({ sources }) => [...sources.keys()]);
+      say({ kind: 'rejoined', voices, files, engine_frame: engineFrame, silent_ms: silentMs });
+    } catch (error) {
+      say({ kind: 'forgotten', message: `what played can't go on: ${error.message}; the piece begins anew` });
+    }
+    this.#busy = false;
+    this.#turn();
+    await this.#work();
+  }
+
   /** One source after the other; of several whole files that wait, only the newest counts. */
   async #work() {
     if (this.#busy) return;
@@ -132,7 +157,8 @@ class Thread {
     const beganMs = performance.timeOrigin + began;
     let trial;
     try {
-      trial = this.#evaluator.try(source, file, { add, revision });
+      const tried = this.#withSounds((sounds) => this.#evaluator.try(source, file, { add, revision, sounds }));
+      trial = tried instanceof Promise ? await tried : tried;
       await this.#openRings(trial);
       while (!this.#evaluator.roomFor(trial)) await pause(2);
       // Whoever has stopped meanwhile wants silence.
@@ -151,6 +177,7 @@ class Thread {
         unrewindable: trial.unrewindable.map((player) => player.name),
         seen_ms: seenMs,
         files: [...trial.sources.keys()],
+        sounds: this.#evaluator.sounds,
         engine_frame: figures.engineFrame,
         cover_frames: figures.coverFrames,
         late_frames: figures.lateFrames,
@@ -164,13 +191,39 @@ class Thread {
           total: performance.now() - began,
         },
         speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
+        bar_s: this.#evaluator.timeline.transport.barS,
       });
     } catch (error) {
       if (trial) this.#evaluator.abandon(trial);
       const located = locate(error, { sources: new Map([[file, source]]), file });
-      say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files });
+      say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files, sounds: error.sounds });
     }
     this.#turn();
+  }
+
+  /** What `attempt(sounds)` returns, or a promise of it where it asks for sounds first; `sounds` are the stamps of those that
+   *  it was given, by path. What it throws is thrown at once: code may leave a microtask behind that never ends. */
+  #withSounds(attempt, sounds) {
+    try {
+      return attempt(sounds);
+    } catch (error) {
+      if (!(error instanceof SoundsWanted)) throw error;
+      return this.#getSounds(error).then(() => this.#withSounds(attempt, error.bound));
+    }
+  }
+
+  async #getSounds(lack) {
+    const { errors } = await this.#ask('sounds', { wanted: lack.wanted });
+    if (errors.length > 0) throw lack.refusal(errors[0].path, errors[0].message);
+  }
+
+  /** Resolves with the host's answer. */
+  #ask(kind, question) {
+    // What an evaluator before has asked for may be answered only now.
+    const request = `${this.#setup.generation}.${this.#nextRequest++}`;
+    const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
+    say({ kind, request, ...question });
+    return answered;
   }
 
   /** Asks the host for the rings that the trial lacks. */
@@ -179,11 +232,7 @@ class Thread {
     if (names.length === 0) return;
     const { rings } = this.#evaluator.timeline;
     if (rings.size + names.length > SLOTS) this.#closeParked(Infinity);
-    // What an evaluator before has asked for may be answered only now.
-    const request = `${this.#setup.generation}.${this.#nextRequest++}`;
-    const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
-    say({ kind: 'open', request, names });
-    const { error } = await answered;
+    const { error } = await this.#ask('open', { names });
     if (error) throw new Error(error);
   }
 
@@ -233,6 +282,7 @@ class Thread {
     if (now - this.#lastStatus < STATUS_MS) return;
     this.#lastStatus = now;
     this.#closeParked(now);
+    this.#evaluator.save();
     this.#countVoices(this.#evaluator.timeline);
     this.#control.setWord(PACING.worstStallUs, this.#worstStallMs * 1000);
     say({ kind: 'status', ...this.#evaluator.status(), worst_stall_ms: this.#worstStallMs });
