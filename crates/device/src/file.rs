@@ -122,8 +122,9 @@ impl Work {
         let mut out = touched(self.period * channels);
         let mut pace = self.file.real_time.then(|| Pace::new(self.format.rate));
         let mut left = self.file.frames.unwrap_or(u64::MAX);
+        let mut skip = self.file.skip_frames;
         while left > 0 && !self.stop.load(Ordering::Relaxed) {
-            let frames = self.period.min(usize::try_from(left).unwrap_or(usize::MAX));
+            let frames = self.period.min(usize::try_from(left.saturating_add(skip)).unwrap_or(usize::MAX));
             let timing = match &mut pace {
                 Some(pace) => pace.wait(frames, &self.counters),
                 None if !self.wait_for(self.engine_frames(frames)) => break,
@@ -131,8 +132,10 @@ impl Work {
             };
             let out = &mut out[..frames * channels];
             self.pump.cycle(out, timing);
-            self.writer.write(out)?;
-            left -= frames as u64;
+            let skipped = skip.min(frames as u64);
+            self.writer.write(&out[skipped as usize * channels..])?;
+            skip -= skipped;
+            left -= frames as u64 - skipped;
         }
         self.writer.finish().map(drop)
     }

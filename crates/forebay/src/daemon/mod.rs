@@ -259,12 +259,13 @@ fn await_fade(engine: &Engine, supervisor: &Supervisor) {
     }
 }
 
-/// `--rate` and `--channels`, else the device's; `--gain-db` is the level of main.
+/// `--rate` and `--channels`, else the device's; `--gain-db`, `--ceiling-db` and `--unsafe` concern main.
 fn engine_config(audio: &AudioArgs, device: Format) -> Result<EngineConfig, Trouble> {
     let usage = |error: &dyn std::fmt::Display| Trouble::new(Exit::Usage, error);
     let rate = audio.rate.map_or(Ok(device.rate), units::SampleRate::new).map_err(|error| usage(&error))?;
     let channels = audio.channels.map_or(Ok(device.channels), |n| units::ChannelCount::new(n.into()));
     let mut config = EngineConfig::new(rate, channels.map_err(|error| usage(&error))?);
+    audio.protect(&mut config);
     config.gain = audio.gain_db.map_or(1.0, |gain_db| units::Decibels(gain_db).amplitude());
     Ok(config)
 }
