@@ -1,7 +1,9 @@
 //! `forebay live`: a script that plays while it is edited. The sound is made by the script's own process; here are the
 //! daemon it needs, the status line, and its messages with their place in the file.
 
+mod ending;
 mod json;
+mod take;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -12,23 +14,29 @@ use anyhow::Result;
 use clap::{Args, ValueHint};
 use live::{Event, Live, LiveOptions, Runtime, StartError};
 use protocol::Status;
+use units::SampleRate;
 
-use crate::cli::AudioArgs;
+use crate::cli::{AudioArgs, UNSAFE_WARNING};
 use crate::commands::status::whole;
 use crate::console::Console;
 use crate::daemon::ensure;
 use crate::interrupt::Interrupt;
+use crate::length::LengthArgs;
 use crate::status_text;
 use crate::terminal::{self, StatusLine};
 use crate::trouble::{Exit, Trouble};
 
+use ending::Ending;
 use json::as_json;
+use take::Take;
 pub(crate) use text::as_text;
 
 const EXAMPLES: &str = "\
 Examples:
   forebay live song.js                    play it; every save is heard at once; Ctrl-C fades out
   forebay live song.js --lead 300 --backend null
+  forebay live song.js --record take.flac
+  forebay live song.js --bars 16 --record take.wav
   forebay live song.js --json             what happens, one JSON line each, for editors";
 
 /// How often signals and the status line are looked at.
@@ -47,11 +55,21 @@ pub(crate) struct LiveArgs {
     /// Name of the producer [default: the name of the file]
     #[arg(long)]
     name: Option<String>,
+    /// Record what is heard, from the piece's first frame on: .wav (32-bit float) or .flac (24 bit)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    record: Option<PathBuf>,
+    /// Record over a file that is there
+    #[arg(long, requires = "record")]
+    overwrite: bool,
+    /// How much of it.
+    #[command(flatten)]
+    length: LengthArgs,
 }
 
 /// Plays the script until told to stop.
 pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
     readable(&args.file)?;
+    let record = args.record.as_deref().map(take::recordable).transpose()?;
     // Looked for first: without it no daemon is needed.
     let runtime = Runtime::find().map_err(|error| Trouble::new(Exit::NoRuntime, error))?;
     let interrupt = Interrupt::take()?;
@@ -59,16 +77,35 @@ pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
     for note in ensure::daemon(audio)?.0 {
         line.say(&format!("forebay: {note}"));
     }
+    if audio.is_unsafe {
+        line.say(&format!("forebay: {UNSAFE_WARNING}"));
+    }
+    let take = record.map(|path| Take::prepare(&path, args.overwrite)).transpose()?;
+    let ending = Ending::new(args.length, FADE);
     let mut options = LiveOptions::new(&args.file);
     options.runtime = Some(runtime);
     options.name.clone_from(&args.name);
     options.lead = audio.lead.map(ensure::lead_setting);
     options.daemon_args = audio.for_daemon();
     options.gain_db = audio.gain_db.map(|db| f64::from(db.max(-144.0)));
+    options.main = audio.main_wish();
     options.forebay = std::env::current_exe().ok();
     let live = Live::start(options).map_err(|error| not_started(&error))?;
-    let mut session = Session { line, json: audio.json, console: None, pid: None, shown: None, fatal: None };
-    session.follow(&live, &interrupt)
+    let mut session = Session {
+        line,
+        json: audio.json,
+        console: None,
+        pid: None,
+        shown: None,
+        fatal: None,
+        ending,
+        take,
+        rate_hz: 0,
+        daemon: None,
+    };
+    let played = session.follow(&live, &interrupt);
+    let recorded = session.finish_take();
+    played.and(recorded)
 }
 
 /// What can't be read is said before anything is started.
@@ -107,6 +144,11 @@ struct Session {
     shown: Option<Instant>,
     /// What it gave up over.
     fatal: Option<(String, String)>,
+    ending: Ending,
+    take: Option<Take>,
+    /// Of the daemon that plays it, and its process.
+    rate_hz: u32,
+    daemon: Option<u32>,
 }
 
 impl Session {
@@ -128,12 +170,16 @@ impl Session {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.ended(1, stopping),
             }
+            if let Some((frame, away)) = self.end_that_is_near().filter(|_| !stopping) {
+                live.stop_at(frame, away, FADE);
+            }
+            self.watch_take()?;
             self.show_status();
         }
     }
 
     fn ended(&mut self, code: i32, stopping: bool) -> Result<()> {
-        if stopping || code == 0 {
+        if stopping || code == 0 || self.ending.is_told {
             return Ok(());
         }
         let (what, message) =
@@ -141,9 +187,65 @@ impl Session {
         let exit = match what.as_str() {
             "file" => Exit::Input,
             "connect" | "daemon" | "stopped" => Exit::NoDaemon,
+            "main" => Exit::Daemon,
             _ => Exit::Unexpected,
         };
         Err(Trouble::new(exit, message).into())
+    }
+
+    /// The frame at which the fade is to begin, when that is near, and how far away it is.
+    fn end_that_is_near(&mut self) -> Option<(u32, Duration)> {
+        if !self.ending.asks() {
+            return None;
+        }
+        let frame = self.status()?.engine.frame;
+        self.ending.look(frame)
+    }
+
+    /// What the daemon and the piece begin, ending and recording begin with.
+    fn note_beginnings(&mut self, event: &Event) -> Result<(), Trouble> {
+        match event {
+            Event::Connected { pid, rate_hz, .. } => {
+                if self.daemon.replace(*pid) != Some(*pid) {
+                    self.rate_hz = *rate_hz;
+                    let rate =
+                        SampleRate::new(*rate_hz).map_err(|error| Trouble::new(Exit::Daemon, error))?;
+                    self.ending.forget(rate);
+                }
+                Ok(())
+            }
+            Event::Edited(edit) => match (self.ending.edited(edit), &mut self.take) {
+                (Some((frame, frames)), Some(take)) => take.begin(frame, frames),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// A recording that fails is told at once; the piece plays on.
+    fn watch_take(&mut self) -> Result<()> {
+        let Some(failed) = self.take.as_mut().and_then(Take::failure) else { return Ok(()) };
+        if self.json {
+            return Ok(terminal::print(&take::as_json(&failed, self.rate_hz).to_string())?);
+        }
+        let why = failed.error.unwrap_or_default();
+        self.line.say(&format!("forebay: the recording has ended: {why}"));
+        Ok(())
+    }
+
+    /// Ends the recording, and says what came of it.
+    fn finish_take(&mut self) -> Result<()> {
+        let Some(take) = self.take.take() else { return Ok(()) };
+        let recorded = take.finish()?;
+        if let Some(error) = recorded.error {
+            return Err(Trouble::new(Exit::Output, error).into());
+        }
+        if self.json {
+            terminal::print(&take::as_json(&recorded, self.rate_hz).to_string())?;
+        } else {
+            self.line.say(&take::as_text(&recorded, self.rate_hz));
+        }
+        Ok(())
     }
 
     /// One calm line, from the daemon's own counters.
@@ -171,6 +273,7 @@ impl Session {
         if let Event::Started { pid, .. } = &event {
             self.pid = Some(*pid);
         }
+        self.note_beginnings(&event)?;
         if let Event::Fatal { what, message } = &event {
             self.fatal = Some((what.clone(), message.clone()));
             return Ok(());
