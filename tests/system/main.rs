@@ -10,6 +10,7 @@ mod idle;
 mod jack_load;
 mod latency;
 mod life;
+mod recordings;
 mod splices;
 mod support;
 mod turns;

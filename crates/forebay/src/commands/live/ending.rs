@@ -10,6 +10,9 @@ use crate::length::LengthArgs;
 /// So long before the fade begins the scripts are told of it.
 const AHEAD: Duration = Duration::from_millis(300);
 
+/// The fade is over so long before the end: scripts turn their gains on a grid of 64 frames.
+const SILENCE: Duration = Duration::from_millis(10);
+
 /// Where the piece began, and where it ends.
 #[derive(Clone, Copy, Debug)]
 struct Span {
@@ -54,7 +57,7 @@ impl Ending {
         }
         let word = edit.engine_frame as u32;
         let total = self.length.frames(self.rate, edit.bar_s());
-        let until_fade = total.unwrap_or(u64::MAX).saturating_sub(self.rate.frames(self.fade).0);
+        let until_fade = total.unwrap_or(u64::MAX).saturating_sub(self.rate.frames(self.fade + SILENCE).0);
         self.span = Some(Span { word, first: None, until_fade, ask_at: Instant::now() });
         Some((word, total))
     }
@@ -117,9 +120,9 @@ mod tests {
         // The engine's own count is longer by some turns of the low word.
         let at = |frame| (7 << 32) + first + frame;
         assert_eq!(ending.look(at(0) - 500), None);
-        assert_eq!(ending.look(at(288_000 - 2_400 - 14_401)), None);
-        let fade = (first + 288_000 - 2_400) as u32;
-        assert_eq!(ending.look(at(288_000 - 2_400 - 4_800)), Some((fade, Duration::from_millis(100))));
+        assert_eq!(ending.look(at(288_000 - 2_880 - 14_401)), None);
+        let fade = (first + 288_000 - 2_880) as u32;
+        assert_eq!(ending.look(at(288_000 - 2_880 - 4_800)), Some((fade, Duration::from_millis(100))));
         assert!(!ending.asks());
     }
 
