@@ -61,7 +61,7 @@ impl Scene {
         for first in numbers.clone().step_by(64) {
             self.tap.write(&frames(first..(first + 64).min(numbers.end)));
             let played = first + 64 - numbers.start;
-            if played % 512 == 0 {
+            if played.is_multiple_of(512) {
                 self.await_taken((taken_before + played).saturating_sub(512));
             }
         }
