@@ -42,6 +42,8 @@ pub enum Event {
         voices: Vec<String>,
         /// How long nothing sounded; `None` with another daemon, whose clock is another.
         silent_ms: Option<f64>,
+        /// Engine frame at which it goes on: its low 32 bits, as in [`Edit::engine_frame`].
+        engine_frame: u64,
     },
     /// New code was refused; what played plays on.
     Refused(Refusal),

@@ -19,6 +19,8 @@ struct Span {
     /// The low word of the engine frame, and all of it, once the engine was asked.
     word: u32,
     first: Option<u64>,
+    /// When it was heard of.
+    since: Instant,
     /// Frames from the first to the fade.
     until_fade: u64,
     /// When the engine is to be asked where it is.
@@ -32,6 +34,8 @@ pub(super) struct Ending {
     fade: Duration,
     rate: SampleRate,
     span: Option<Span>,
+    /// What was left of a piece when its daemon went.
+    left: Option<u64>,
     /// The scripts are told.
     pub(super) is_told: bool,
 }
@@ -39,14 +43,27 @@ pub(super) struct Ending {
 impl Ending {
     /// Without a beginning yet; the last `fade` of the length is a fade.
     pub(super) fn new(length: LengthArgs, fade: Duration) -> Self {
-        Self { length, fade, rate: SampleRate::DEFAULT, span: None, is_told: false }
+        Self { length, fade, rate: SampleRate::DEFAULT, span: None, left: None, is_told: false }
     }
 
-    /// Another daemon: its frames are another's, and so is the beginning.
-    pub(super) fn forget(&mut self, rate: SampleRate) {
-        self.rate = rate;
-        self.span = None;
-        self.is_told = false;
+    /// Another daemon: its frames are others. What a piece has played by then is counted by the wall's clock, for nothing else
+    /// is left.
+    pub(super) fn begin_anew(&mut self, rate: SampleRate) {
+        let left = |span: Span| span.until_fade.saturating_sub(self.rate.frames(span.since.elapsed()).0);
+        self.left = self.span.take().map(left);
+        (self.rate, self.is_told) = (rate, false);
+    }
+
+    /// A piece goes on at this engine frame: with another daemon, for what was left of it.
+    pub(super) fn rejoined(&mut self, engine_frame: u64) {
+        if let (None, Some(left)) = (&self.span, self.left.take()) {
+            self.start(engine_frame as u32, left);
+        }
+    }
+
+    fn start(&mut self, word: u32, until_fade: u64) {
+        let now = Instant::now();
+        self.span = Some(Span { word, first: None, since: now, until_fade, ask_at: now });
     }
 
     /// New code is heard: the first with a voice is the beginning. Returns it (the low word of an engine frame) with the
@@ -58,7 +75,8 @@ impl Ending {
         let word = edit.engine_frame as u32;
         let total = self.length.frames(self.rate, edit.bar_s());
         let until_fade = total.unwrap_or(u64::MAX).saturating_sub(self.rate.frames(self.fade + SILENCE).0);
-        self.span = Some(Span { word, first: None, until_fade, ask_at: Instant::now() });
+        self.left = None;
+        self.start(word, until_fade);
         Some((word, total))
     }
 
@@ -126,7 +144,7 @@ mod tests {
         assert!(!ending.asks());
     }
 
-    /// Without a length nobody is asked and nothing ends; with another daemon it begins anew.
+    /// Without a length nobody is asked and nothing ends; with another daemon it begins anew, or goes on.
     #[test]
     fn without_an_end() {
         let mut endless = ending(&[]);
@@ -135,7 +153,16 @@ mod tests {
         let mut short = ending(&["--seconds", "0.01"]);
         short.edited(&edit("\"a\"", 5));
         assert_eq!(short.look(5), Some((5, Duration::ZERO)), "shorter than its fade");
-        short.forget(SampleRate::new(96_000).unwrap());
+        short.begin_anew(SampleRate::new(96_000).unwrap());
         assert_eq!(short.edited(&edit("\"a\"", 7)), Some((7, Some(960))));
+        // A piece that goes on under another daemon has what was left to go.
+        let mut long = ending(&["--seconds", "1000"]);
+        long.edited(&edit("\"a\"", 5));
+        long.begin_anew(SampleRate::DEFAULT);
+        assert!(!long.asks());
+        long.rejoined(77);
+        assert!(long.asks());
+        let (fade, _) = long.look(77 + 48_000_000).expect("it is over by then");
+        assert!(fade > 77 + 40_000_000 && fade < 77 + 48_000_000);
     }
 }

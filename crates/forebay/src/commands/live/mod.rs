@@ -14,6 +14,7 @@ use anyhow::Result;
 use clap::{Args, ValueHint};
 use live::{Event, Live, LiveOptions, Runtime, StartError};
 use protocol::Status;
+use serde_json::json;
 use units::SampleRate;
 
 use crate::cli::{AudioArgs, UNSAFE_WARNING};
@@ -210,8 +211,12 @@ impl Session {
                     self.rate_hz = *rate_hz;
                     let rate =
                         SampleRate::new(*rate_hz).map_err(|error| Trouble::new(Exit::Daemon, error))?;
-                    self.ending.forget(rate);
+                    self.ending.begin_anew(rate);
                 }
+                Ok(())
+            }
+            Event::Rejoined { engine_frame, .. } => {
+                self.ending.rejoined(*engine_frame);
                 Ok(())
             }
             Event::Edited(edit) => match (self.ending.edited(edit), &mut self.take) {
@@ -224,11 +229,12 @@ impl Session {
 
     /// A recording that fails is told at once; the piece plays on.
     fn watch_take(&mut self) -> Result<()> {
-        let Some(failed) = self.take.as_mut().and_then(Take::failure) else { return Ok(()) };
+        let Some(take) = &mut self.take else { return Ok(()) };
+        let Some(why) = take.failure() else { return Ok(()) };
         if self.json {
-            return Ok(terminal::print(&take::as_json(&failed, self.rate_hz).to_string())?);
+            let failed = json!({ "event": "recorded", "file": take.path(), "error": why });
+            return Ok(terminal::print(&failed.to_string())?);
         }
-        let why = failed.error.unwrap_or_default();
         self.line.say(&format!("forebay: the recording has ended: {why}"));
         Ok(())
     }

@@ -33,6 +33,8 @@ pub(super) struct Take {
     has_begun: bool,
     /// It has ended, and how.
     over: Option<Recorded>,
+    /// It has failed, and the person knows.
+    is_told: bool,
 }
 
 impl Take {
@@ -45,7 +47,7 @@ impl Take {
         let start =
             RecordStart { path: path.to_string_lossy().into_owned(), format: None, overwrite, hold: true };
         let record = console.ask(&start)?.record;
-        Ok(Self { console, record, path: path.to_owned(), has_begun: false, over: None })
+        Ok(Self { console, record, path: path.to_owned(), has_begun: false, over: None, is_told: false })
     }
 
     /// The piece begins at this engine frame (its low 32 bits), to have so many frames, if that is known.
@@ -59,22 +61,42 @@ impl Take {
         Ok(())
     }
 
-    /// Whether it has failed by now: a full disk. Told once.
-    pub(super) fn failure(&mut self) -> Option<Recorded> {
-        let was_over = self.over.is_some();
-        self.look();
-        self.over.clone().filter(|over| !was_over && over.error.is_some())
+    /// Why it has failed by now: a full disk, a daemon that is gone. Told once.
+    pub(super) fn failure(&mut self) -> Option<String> {
+        if self.is_told || (self.over.is_some() && self.over_well()) {
+            return None;
+        }
+        let gone = self.look().err();
+        let failed = self.over.as_ref().and_then(|over| over.error.clone());
+        let why = failed.or(gone.filter(|_| self.over.is_none()).map(|gone| self.until(gone).to_string()))?;
+        self.is_told = true;
+        Some(why)
     }
 
-    /// Takes what the daemon says; a daemon that is gone has finished the file.
-    fn look(&mut self) {
-        while let Ok(Some(news)) = self.console.news(Duration::ZERO) {
+    fn over_well(&self) -> bool {
+        self.over.as_ref().is_some_and(|over| over.error.is_none())
+    }
+
+    /// A daemon that is gone has finished the file before, or left it readable.
+    fn until(&self, gone: Trouble) -> Trouble {
+        gone.and(format!("what was recorded until then is in {}", self.path.display()))
+    }
+
+    /// Takes what the daemon says.
+    fn look(&mut self) -> Result<(), Trouble> {
+        while let Some(news) = self.console.news(Duration::ZERO)? {
             if let Notification::Recorded(recorded) = news
                 && recorded.record == self.record
             {
                 self.over = Some(recorded);
             }
         }
+        Ok(())
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Ends it; what came of it.
@@ -82,20 +104,22 @@ impl Take {
     /// # Errors
     /// When the daemon is gone: what it recorded is in the file.
     pub(super) fn finish(mut self) -> Result<Recorded, Trouble> {
-        self.look();
+        let gone = self.look().err();
         if let Some(over) = self.over.take() {
             return Ok(over);
+        }
+        if let Some(gone) = gone {
+            return Err(self.until(gone));
         }
         match self.console.call(&RecordStop { record: self.record }) {
             Ok(recorded) => Ok(recorded),
             // It has ended by itself in this moment, and has said so before.
             Err(producer::CallError::Refused(error)) if error.word() == Some(ErrorWord::NoSuchRecording) => {
-                self.look();
+                self.look()?;
                 let gone = || Trouble::new(Exit::Daemon, format!("{}: {error}", self.path.display()));
                 self.over.take().ok_or_else(gone)
             }
-            Err(error) => Err(crate::console::unanswered(error)
-                .and(format!("what was recorded until then is in {}", self.path.display()))),
+            Err(error) => Err(self.until(crate::console::unanswered(error))),
         }
     }
 }
