@@ -13,4 +13,5 @@ mod life;
 mod recordings;
 mod splices;
 mod support;
+mod talk;
 mod turns;

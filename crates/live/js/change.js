@@ -81,7 +81,7 @@ function plan(timeline, trial, song) {
 /** Renders the cover of the new future and returns how many frames it has. Where the new code fails, all is as before. */
 function rehearse(timeline, change, { song, began, onFailure }) {
   const { trial, staying, players } = change;
-  const fresh = new Set(trial.players.filter((player) => !timeline.players.includes(player)));
+  const answersFor = new Set(trial.players.filter((player) => trial.answersFor(player)));
   try {
     rewind(timeline, song, onFailure);
     trial.prepare(song);
@@ -90,10 +90,10 @@ function rehearse(timeline, change, { song, began, onFailure }) {
     timeline.beginSnapshots(song);
     trial.announce(players);
     const cover = renderCover(timeline, players, { song, began }, (player, error) => {
-      if (fresh.has(player)) trial.failed(player, error);
+      if (answersFor.has(player)) trial.failed(player, error);
       onFailure(player, error);
     });
-    trial.judge([...fresh]);
+    trial.judge([...answersFor]);
     return cover;
   } catch (error) {
     undo(timeline, change, onFailure);
@@ -105,7 +105,8 @@ function rehearse(timeline, change, { song, began, onFailure }) {
 }
 
 /** The old future goes on. */
-function undo(timeline, { leaving, ends }, onFailure) {
+function undo(timeline, { trial, leaving, ends }, onFailure) {
+  trial.withdraw();
   for (const [i, player] of leaving.entries()) player.endAt = ends[i];
   timeline.guard[GUARD.trial] = PLAYING;
   timeline.snapshots.drop();

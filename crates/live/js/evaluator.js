@@ -1,21 +1,26 @@
 // The evaluator: trying code, making it audible, keeping the rings filled. It is driven by `worker.js`, which owns the
 // thread's messages and timers; nothing here waits.
 
+import path from 'node:path';
 import { extend } from '../../../sdk/js/layout.js';
-import { locate } from './compile.js';
 import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
 import { PieceConsole } from './console.js';
+import { Desk } from './desk.js';
 import { Keep } from './keep.js';
 import { instruments } from './library/index.js';
 import { Toolbox } from './library/toolbox.js';
 import { audible, fadeTo } from './finish.js';
 import { GUARD } from './guard.js';
+import { keepPlaces, locate } from './places.js';
+import { checkRoom, needed, played } from './sent.js';
+import { SharedNames } from './shared.js';
 import { HEAD, random } from './state.js';
 import { Shelf } from './shelf.js';
 import { Score } from './surface.js';
 import { rejoin, rehearseAll, takeOver } from './takeover.js';
 import { Timeline } from './timeline.js';
-import { Silence, Trial } from './trial.js';
+import { Trial } from './trial.js';
+import { Silence, Turn } from './turn.js';
 
 /** Starved for longer than this, the song goes on where it stopped instead of chasing the clock. */
 const LOST_S = 0.25;
@@ -25,23 +30,31 @@ const STOP_AHEAD_S = 0.1;
 const PARK_MS = 2000;
 /** Fade of mute, solo and stop that are called from inside a voice. */
 const INNER_FADE_S = 0.02;
+/** What a piece does to names: others look at it only when they want to know. */
+const PIECE = Object.freeze({ declares: [], uses: [], assigns: [], changes: [] });
+/** Knobs that were turned so lately are still moving; the lead meanwhile. */
+const MOVING_MS = 300;
+const MOVING_LEAD_S = 0.2;
 /** Late failures that are told between two edits. */
 const MOST_LATE = 10;
 
 export class Evaluator {
   #say;
-  #current = { score: new Score(), players: [] };
+  #current = { score: new Score(), players: [], names: new SharedNames() };
   /** What was tried and waits for its rings: nothing that it counts on may be let go of. */
   #pending;
   /** The last code that was tried, whatever became of it. */
   #tried = { texts: new Map() };
-  /** What plays: the sources in the order in which they came, each with the texts of all its files. */
+  /** What plays: the sources in the order in which they came, each with the texts of all its files; blocks that were sent
+   *  have a number. */
   #sources = [];
+  #blocks = 0;
   #lastChange;
   #parked = new Map();
   #topLevelSeed = new Float64Array(1);
   #console;
   #late = new Set();
+  #turnedMs = -Infinity;
   /** The revision of the windows that the host knows. */
   #announced = 0;
   /** What outlives the process, if the parent has given memory for it. */
@@ -50,6 +63,7 @@ export class Evaluator {
   /** `setup`: what the host knows of the session. `say(message)` reports to the host. */
   constructor(control, setup, shared, say) {
     this.timeline = new Timeline(control, setup, shared);
+    this.desk = new Desk(this.timeline.arena);
     this.shelf = new Shelf(setup.folder, setup.sounds?.values());
     this.#say = say;
     if (setup.keep !== undefined) this.#keep = new Keep(setup.keep);
@@ -61,16 +75,21 @@ export class Evaluator {
   /** Tries `source`; throws a `SourceError` when it is refused. With `add`, it adds to what plays. What is returned waits
    *  for `enter` or `abandon`. */
   try(source, file, { add = false, ...options } = {}) {
-    const trial = this.#trial({ source, file }, { add, ...options });
+    if (add) checkRoom(this.#sources, source, file);
+    const block = add ? (this.#blocks += 1) : undefined;
+    const trial = this.#trial({ source, file, block }, { add, ...options });
     this.#pending = trial;
     this.#parkRings();
     return trial;
   }
 
-  #trial({ source, file, texts, sounds }, { add, without, ...options }) {
+  #trial({ source, file, block: number, texts, sounds }, { add, without, ...options }) {
     const announce = (news) => this.#say({ kind: 'trial', ...news });
     const read = texts && ((path) => texts.get(path));
-    const trial = new Trial(this.timeline, { source, file, read, sounds, announce, ...options });
+    keepPlaces(new Set([...this.#sources, this.#tried].flatMap((each) => [...each.texts.keys()])));
+    const names = add ? this.#current.names : new SharedNames();
+    const block = number === undefined ? undefined : { number, from: path.isAbsolute(file) ? file : this.#sources[0]?.file ?? file };
+    const trial = new Trial(this.timeline, { source, file, read, sounds, announce, names, block, ...options });
     this.#tried = { file, texts: trial.sources };
     return trial.run({ current: this.#current, add, without, hooks: this.hooks });
   }
@@ -99,9 +118,9 @@ export class Evaluator {
     this.#keep?.turn();
     this.#lastChange = figures.engineFrame;
     this.#pending = undefined;
-    this.#current = { score: trial.score, players: trial.players };
-    const entry = { source: trial.source, file: trial.file, texts: trial.sources, sounds: trial.sounds };
-    this.#sources = add ? [...this.#sources, entry] : [entry];
+    this.#note(trial, { add });
+    this.#current = { score: trial.score, players: trial.players, names: trial.names };
+    this.desk.play(trial.controls, { add });
     this.shelf.keep(this.#sources.map(({ sounds }) => sounds));
     this.#late.clear();
     this.#parkRings();
@@ -109,9 +128,32 @@ export class Evaluator {
     return figures;
   }
 
+  /** What plays came to be by this, too. What nothing depends on any more is forgotten. */
+  #note(trial, { add }) {
+    const { source, file, block, sources: texts, sounds, score } = trial;
+    const did = block === undefined ? PIECE : trial.main.effects;
+    const entry = { source, file, block, texts, sounds, ...did, ...played(score, add ? this.#current.score : undefined, trial.controls) };
+    const now = { voices: [...score.voices.keys()], names: trial.names.list() };
+    this.#sources = add ? needed([...this.#sources, entry], now) : [entry];
+  }
+
   /** The sound files of what plays, as `{ path, stamp }`. */
   get sounds() {
     return this.#sources.flatMap(({ sounds }) => [...sounds].map(([path, stamp]) => ({ path, stamp })));
+  }
+
+  /** Turns values from outside, by key, if something that plays listens to them. Returns figures, or undefined. */
+  turn(values) {
+    const known = this.desk.known(values).filter(([window, value]) => window.state[0] !== value);
+    if (known.length === 0) return undefined;
+    this.#turnedMs = performance.now();
+    const { timeline, onFailure } = this;
+    const turn = new Turn(this.#current, known, timeline.costMsPerFrame);
+    const figures = enter(timeline, turn, { lastChange: this.#lastChange, onFailure });
+    this.#keep?.turn();
+    this.#lastChange = figures.engineFrame;
+    this.#current = { ...this.#current, score: turn.score, players: turn.players };
+    return figures;
   }
 
   /** Lets go of a trial that will not play. */
@@ -125,17 +167,34 @@ export class Evaluator {
   resume(sources, without) {
     const { timeline, onFailure } = this;
     const announce = () => this.#announcePlayers();
-    const rehearse = (source, add) => (this.#current = this.#trial(source, { add, judged: false, without }));
-    this.#sources = sources;
+    const rehearse = (source, add) => this.#rehearse(source, { add, without });
+    this.#know(sources);
     try {
-      this.#current = takeOver(timeline, { sources, rehearse, announce, onFailure });
+      const { score, players } = takeOver(timeline, { sources, rehearse, announce, onFailure });
+      this.#current = { score, players, names: this.#current.names };
     } catch (error) {
       const located = this.#locate(error, sources);
       this.#sources = [];
-      this.#current = takeOver(timeline, { sources: [], announce, onFailure });
+      this.#current = { ...takeOver(timeline, { sources: [], announce, onFailure }), names: new SharedNames() };
       this.#say({ ...located, kind: 'fault', what: 'throw', message: `${located.message}: nothing plays until the next save` });
     }
     this.#parkRings();
+  }
+
+  /** The sources of an evaluator before. */
+  #know(sources) {
+    this.#sources = sources;
+    this.#blocks = Math.max(0, ...sources.map(({ block = 0 }) => block));
+  }
+
+  /** The trial of code that has played before. What it does to shared names counts for what comes behind it. */
+  #rehearse(source, { add, without }) {
+    const trial = this.#trial(source, { add, judged: false, without });
+    trial.sharing.apply();
+    trial.sharing.keep();
+    this.#current = { score: trial.score, players: trial.players, names: trial.names };
+    this.desk.play(trial.controls, { add });
+    return trial;
   }
 
   /** Tries the code that a process before has kept, on the state that it kept. What is returned waits for its rings, and
@@ -147,13 +206,8 @@ export class Evaluator {
     const isSameClock = texts.daemon === timeline.setup.daemon;
     timeline.recall({ head: frame, origin: isSameClock ? origin : timeline.now - frame });
     this.#keep.restore(timeline.arena);
-    const rehearse = (source, add) => {
-      const trial = this.#trial(source, { add, judged: false, without: texts.failed });
-      this.#current = { score: trial.score, players: trial.players };
-      return trial;
-    };
-    const trials = rehearseAll(timeline, texts.sources, rehearse);
-    this.#sources = texts.sources;
+    this.#know(texts.sources);
+    const trials = rehearseAll(timeline, texts.sources, (source, add) => this.#rehearse(source, { add, without: texts.failed }));
     this.#pending = trials.at(-1);
     return { trials, players: trials.at(-1).players, end: isSameClock ? end : -Infinity };
   }
@@ -191,7 +245,7 @@ export class Evaluator {
     const before = at === undefined ? [] : [extend(at, timeline.now) - timeline.setup.crossfadeFrames];
     const lastChange = Math.max(...before, this.#lastChange ?? -Infinity);
     const { engineFrame } = enter(timeline, nothing, { lastChange, onFailure: this.onFailure });
-    this.#current = { score: nothing.score, players: [] };
+    this.#current = { score: nothing.score, players: [], names: new SharedNames() };
     return engineFrame + Math.ceil((fadeS + 0.01) * this.timeline.setup.rateHz);
   }
 
@@ -208,8 +262,8 @@ export class Evaluator {
     this.#letGo();
     if (timeline.players.length === 0) return true;
     if (!setup.render && timeline.lead < -LOST_S * setup.rateHz) this.#catchUp();
-    const target = setup.render ? setup.capacityFrames - reserveFrames(timeline) : setup.leadFrames;
     const began = performance.now();
+    const target = this.#target(began);
     let space = timeline.space - reserveFrames(timeline);
     while (timeline.lead < target && space >= chunk) {
       if (performance.now() - began > budgetMs) break;
@@ -220,6 +274,14 @@ export class Evaluator {
     }
     this.#keep?.noteEnd(timeline.head + timeline.origin);
     return timeline.lead >= target;
+  }
+
+  /** The lead to fill to. While knobs move, most of what is rendered ahead would be for nothing. */
+  #target(nowMs) {
+    const { setup } = this.timeline;
+    if (setup.render) return setup.capacityFrames - reserveFrames(this.timeline);
+    const moves = nowMs - this.#turnedMs < MOVING_MS;
+    return moves ? Math.min(setup.leadFrames, MOVING_LEAD_S * setup.rateHz) : setup.leadFrames;
   }
 
   /** A report for people; resets what is counted between reports. */
@@ -237,10 +299,12 @@ export class Evaluator {
       busy_ms: busyMs,
       longest_chunk_ms: longestChunkMs,
       underruns: timeline.underruns,
+      controls: this.desk.describe(),
       voices: timeline.players.map(({ name, failed, endAt, head }) => ({
         name,
         slot: timeline.rings.get(name).slot,
         muted: head[HEAD.muted] === 1,
+        solo: head[HEAD.solo] === 1,
         leaving: endAt < Infinity,
         failed: failed !== undefined,
         gain: head[HEAD.gain],
@@ -348,10 +412,11 @@ export class Evaluator {
   #makeHooks() {
     const { arena, guard, loop, setup, transport } = this.timeline;
     const playing = () => loop.players[guard[GUARD.voice] - 1];
-    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing, transport, shelf: this.shelf }));
+    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing, transport, shelf: this.shelf, desk: this.desk }));
     return {
       library,
       shelf: this.shelf,
+      desk: this.desk,
       sounding: () => guard[GUARD.voice] > 0,
       bpm: () => transport.bpm,
       reseed: (value) => (this.#topLevelSeed[0] = value),

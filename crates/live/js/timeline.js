@@ -18,6 +18,8 @@ const RING = { offset: 0, position: 1, phase: 2, words: 4 };
 const PHASE = { fresh: 0, started: 1, ended: 2 };
 /** So long after a change, beyond the lead, the voices get code made for them. */
 const SETTLED_S = 0.5;
+/** How much of it a new measurement of cost is. */
+const COST_MEMORY = 0.05;
 /** Snapshots reach this much further back than the target lead: a cover may go beyond it. */
 const REACH_S = 0.5;
 
@@ -58,6 +60,8 @@ export class Timeline {
     this.busyMs = 0;
     this.renderedFrames = 0;
     this.longestChunkMs = 0;
+    /** What a frame of what plays took lately. */
+    this.costMsPerFrame = 0;
     /** Longest stall of this thread that was seen lately, in seconds. */
     this.stallS = 0;
   }
@@ -193,6 +197,7 @@ export class Timeline {
     this.busyMs += took;
     this.renderedFrames += frames;
     if (took > this.longestChunkMs) this.longestChunkMs = took;
+    this.costMsPerFrame += COST_MEMORY * (took / frames - this.costMsPerFrame);
   }
 
   /** One chunk: snapshot, render, store, publish. The caller has checked `space`. */

@@ -4,9 +4,10 @@ import { parentPort } from 'node:worker_threads';
 import { Control, SharedFile } from '../../../sdk/js/memory.js';
 import { PACING, SLOTS, STATS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
-import { locate } from './compile.js';
 import { Evaluator } from './evaluator.js';
+import { locate } from './places.js';
 import { SoundsWanted } from './shelf.js';
+import { LANGUAGE } from './surface.js';
 import { warmLoop } from './warm.js';
 
 /** Longest stretch of rendering before messages are looked at. */
@@ -14,6 +15,8 @@ const TURN_MS = 3;
 /** Sleep when all rings are at their target lead. */
 const NAP_MS = 15;
 const STATUS_MS = 250;
+/** Between two turns of knobs. */
+const LEAST_TURN_MS = 8;
 /** Per nap: a stall is half forgotten after two minutes. */
 const STALL_MEMORY = 0.5 ** (NAP_MS / 120000);
 
@@ -56,6 +59,7 @@ class Thread {
   #queue = [];
   #busy = false;
   #timer;
+  #knobTimer;
   #turns = 0;
   #splices = 0;
   #worstStallMs = 0;
@@ -64,6 +68,9 @@ class Thread {
   #stopAt;
   #lastStatus = 0;
   #turn = own(() => this.#takeTurn());
+  /** Values from outside that have not been turned yet: the newest of each key. */
+  #values = new Map();
+  #turnedMs = -Infinity;
 
   constructor(setup, shared) {
     this.#setup = setup;
@@ -78,7 +85,7 @@ class Thread {
       case 'begin':
         for (const ring of this.#setup.rings) this.#attach(ring);
         if (this.#setup.generation > 0) this.#evaluator.resume(this.#setup.sources, this.#setup.without);
-        say({ kind: 'ready' });
+        say({ kind: 'ready', language: LANGUAGE });
         if (this.#setup.recall && this.#setup.generation === 0) return this.#rejoin();
         this.#turn();
         break;
@@ -94,6 +101,10 @@ class Thread {
         for (const sound of message.sounds) this.#evaluator.shelf.add(sound);
         this.#waiting.get(message.request)?.(message);
         this.#waiting.delete(message.request);
+        break;
+      case 'set':
+        for (const [key, value] of Object.entries(message.values)) this.#values.set(key, value);
+        this.#turnKnobs();
         break;
       case 'lead':
         // The same object is the timeline's.
@@ -145,6 +156,26 @@ class Thread {
     await this.#work();
   }
 
+  /** What came in is heard from one frame on, but no more often than anybody can hear. */
+  #turnKnobs() {
+    if (this.#values.size === 0 || this.#stopping) return;
+    const wait = this.#turnedMs + LEAST_TURN_MS - performance.now();
+    const isRoom = wait <= 0 && this.#evaluator.roomFor({ players: [] });
+    if (isRoom) {
+      const values = new Map(this.#values);
+      this.#values.clear();
+      const figures = this.#evaluator.turn(values);
+      if (!figures) return;
+      this.#turnedMs = performance.now();
+      this.#countChange(figures);
+      say({ kind: 'turned', engine_frame: figures.engineFrame, guard_ms: figures.guardMs, cover_ms: figures.coverMs + figures.publishMs });
+      this.#turn();
+      return;
+    }
+    clearTimeout(this.#knobTimer);
+    this.#knobTimer = setTimeout(own(() => this.#turnKnobs()), Math.max(wait, 1));
+  }
+
   /** One source after the other; of several whole files that wait, only the newest counts. */
   async #work() {
     if (this.#busy) return;
@@ -173,12 +204,15 @@ class Thread {
       }
       const figures = this.#evaluator.enter(trial, { add });
       this.#countChange(figures);
+      // What plays now is told soon.
+      this.#lastStatus = 0;
       say({
         kind: 'edited',
         revision,
         joined: figures.joined,
         left: figures.left,
         voices: trial.players.map((player) => player.name),
+        names: trial.names.list(),
         unrewindable: trial.unrewindable.map((player) => player.name),
         seen_ms: seenMs,
         files: [...trial.sources.keys()],

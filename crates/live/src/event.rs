@@ -33,6 +33,9 @@ pub enum Event {
     Ready {
         /// Since the runtime was up, in ms.
         uptime_ms: f64,
+        /// The names of the language.
+        #[serde(default)]
+        language: Vec<String>,
     },
     /// New code is heard.
     Edited(Box<Edit>),
@@ -71,6 +74,7 @@ pub enum Event {
     /// The daemon says that a voice ran dry.
     Underrun {
         /// The voice.
+        #[serde(alias = "voice")]
         name: String,
         /// Engine frame.
         frame: u64,
@@ -82,6 +86,7 @@ pub enum Event {
     /// The daemon says that a voice plays again.
     Resumed {
         /// The voice.
+        #[serde(alias = "voice")]
         name: String,
         /// Frames that were missing.
         frames: u64,
@@ -89,6 +94,7 @@ pub enum Event {
     /// The engine muted a voice.
     Muted {
         /// The voice.
+        #[serde(alias = "voice")]
         name: String,
         /// Why.
         reason: String,
@@ -96,6 +102,7 @@ pub enum Event {
     /// The engine lets a voice sound again.
     Unmuted {
         /// The voice.
+        #[serde(alias = "voice")]
         name: String,
     },
     /// The device changed.
@@ -154,12 +161,18 @@ pub enum Event {
 pub struct Edit {
     /// Which save: counts from 1.
     pub revision: u64,
+    /// The number that the code was sent with; absent for a save.
+    #[serde(default)]
+    pub sent: Option<u64>,
     /// Since the runtime was up, in ms.
     pub uptime_ms: f64,
     /// When the save was seen, in ms since 1970.
     pub seen_ms: f64,
     /// All voices of the piece.
     pub voices: Vec<String>,
+    /// Names that the piece and the blocks share, as far as any block has looked.
+    #[serde(default)]
+    pub names: Vec<String>,
     /// Voices that are new.
     pub joined: Vec<String>,
     /// Voices that fade out.
@@ -210,8 +223,12 @@ pub struct Timings {
 /// Why new code is not heard, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Refusal {
-    /// `syntax`, `import`, `throw`, `nan`, `blast`, `return`, `state`, `slow`, `hang` or `end`.
+    /// `syntax`, `import`, `throw`, `nan`, `blast`, `return`, `state`, `slow`, `hang`, `end`, `outdated` (newer code came
+    /// first) or `blocks` (too many of them).
     pub what: String,
+    /// The number that the code was sent with; absent for a save.
+    #[serde(default)]
+    pub sent: Option<u64>,
     /// The user's file.
     #[serde(default)]
     pub file: Option<String>,
@@ -337,6 +354,9 @@ pub struct VoiceStatus {
     pub slot: u32,
     /// Muted by the piece.
     pub muted: bool,
+    /// Solo by the piece.
+    #[serde(default)]
+    pub solo: bool,
     /// On its way out.
     pub leaving: bool,
     /// It threw and is silent until the next save.
@@ -358,7 +378,7 @@ mod tests {
     #[test]
     fn lines_become_events() {
         let ready = parse(r#"{"event":"ready","uptime_ms":42.5,"more":1}"#);
-        assert_eq!(ready, Event::Ready { uptime_ms: 42.5 });
+        assert_eq!(ready, Event::Ready { uptime_ms: 42.5, language: Vec::new() });
         assert_eq!(parse(r#"{"event":"from_the_future","x":1}"#), Event::Other);
         assert!(matches!(parse("Segmentation fault"), Event::Complaint { .. }));
         let edited = r#"{"event":"edited","uptime_ms":169.1,"seen_ms":1.5,"revision":1,"joined":["a"],"left":[],"voices":["a"],

@@ -22,11 +22,12 @@ mod bundle;
 mod event;
 mod keep;
 mod process;
+pub mod remote;
 mod runtime;
 mod sounds;
 mod supervisor;
 
 pub use bundle::BundleError;
 pub use event::{Edit, Event, Fault, Refusal, Status, Timings, VoiceStatus};
-pub use process::{Live, LiveOptions, StartError};
+pub use process::{Handle, Live, LiveOptions, StartError};
 pub use runtime::{Kind, Runtime, RuntimeError};

@@ -1,6 +1,7 @@
 // The instruments: everything that makes and shapes sound in the language, by name.
 
 import { clock } from './clock.js';
+import { controls } from './controls.js';
 import { delays } from './delays.js';
 import { envelopes } from './envelopes.js';
 import { filters } from './filters.js';
@@ -12,6 +13,6 @@ import { shapes } from './shapes.js';
 
 /** All helpers, made with `toolbox`. */
 export function instruments(toolbox) {
-  const rooms = [oscillators, filters, delays, shapes, envelopes, clock, rhythm, pitch, samples];
+  const rooms = [oscillators, filters, delays, shapes, envelopes, clock, rhythm, pitch, samples, controls];
   return Object.assign({}, ...rooms.map((room) => room(toolbox)));
 }

@@ -14,15 +14,16 @@ export class UsageError extends Error {
 }
 
 /** `state` is the arena, `lines` the memory of delay lines, `sr` frames per second, `transport` the shared beat,
- *  `shelf` the sound files; `playing()` is the voice whose code runs, if one does. */
+ *  `shelf` the sound files, `desk` the values from outside; `playing()` is the voice whose code runs, if one does. */
 export class Toolbox {
-  constructor({ state, lines, sr, playing, transport, shelf }) {
+  constructor({ state, lines, sr, playing, transport, shelf, desk }) {
     this.state = state;
     this.lines = lines;
     this.sr = sr;
     this.playing = playing;
     this.transport = transport;
     this.shelf = shelf;
+    this.desk = desk;
   }
 
   /** A function that builds helpers of `kind`. `make(node)` returns the signal; the arguments are `node.a` to `node.f`, and

@@ -1,21 +1,23 @@
-//! `forebay live`: a script that plays while it is edited. The sound is made by the script's own process; here are the
-//! daemon it needs, the status line, and its messages with their place in the file.
+//! `forebay live`: scripts that play while they are edited. The sound is made by each script's own process; here are the
+//! daemon they need, the status line, and their messages with the place in the file.
 
+mod course;
 mod ending;
 mod json;
+mod piece;
 mod take;
 mod text;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::{Args, ValueHint};
-use live::{Event, Live, LiveOptions, Runtime, StartError};
+use live::remote::Web;
+use live::{Event, LiveOptions, Runtime, StartError};
 use protocol::Status;
 use serde_json::json;
-use units::SampleRate;
 
 use crate::cli::{AudioArgs, UNSAFE_WARNING};
 use crate::commands::status::whole;
@@ -25,11 +27,11 @@ use crate::interrupt::Interrupt;
 use crate::length::LengthArgs;
 use crate::status_text;
 use crate::terminal::{self, StatusLine};
-use crate::trouble::{Exit, Trouble};
+use crate::trouble::{self, Exit, Trouble};
 
-use ending::Ending;
-use json::as_json;
-use take::Take;
+use course::Course;
+pub(crate) use json::as_json;
+use piece::{News, Piece, session_name};
 pub(crate) use text::as_text;
 
 const EXAMPLES: &str = "\
@@ -38,6 +40,8 @@ Examples:
   forebay live song.js --lead 300 --backend null
   forebay live song.js --record take.flac
   forebay live song.js --bars 16 --record take.wav
+  forebay live song.js --open             let an editor in a browser talk to it
+  forebay live drums.js bass.js           two scripts, each in a process of its own
   forebay live song.js --json             what happens, one JSON line each, for editors";
 
 /// How often signals and the status line are looked at.
@@ -50,13 +54,16 @@ const FADE: Duration = Duration::from_millis(50);
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LiveArgs {
-    /// The script
-    #[arg(value_hint = ValueHint::FilePath)]
-    file: PathBuf,
-    /// Name of the producer [default: the name of the file]
-    #[arg(long)]
+    /// The scripts
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    files: Vec<PathBuf>,
+    /// Let editors in a browser on this machine talk to it, over a WebSocket: its URL, with a token, is printed
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    open: Option<u16>,
+    /// Name of the producer, and of the session for send and repl [default: the name of the file]
+    #[arg(long, value_parser = session_name)]
     name: Option<String>,
-    /// Record what is heard, from the piece's first frame on: .wav (32-bit float) or .flac (24 bit)
+    /// Record what is heard, from the first frame on: .wav (32-bit float) or .flac (24 bit)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     record: Option<PathBuf>,
     /// Record over a file that is there
@@ -67,9 +74,24 @@ pub(crate) struct LiveArgs {
     length: LengthArgs,
 }
 
-/// Plays the script until told to stop.
+/// Plays the scripts until told to stop.
 pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
-    readable(&args.file)?;
+    if args.name.is_some() && args.files.len() > 1 {
+        return Err(Trouble::new(Exit::Usage, "--name names one script, not several")
+            .remedy("each is called as its file is")
+            .into());
+    }
+    if audio.is_unsafe && args.files.len() > 1 {
+        return Err(Trouble::new(
+            Exit::Usage,
+            "--unsafe is for one script: the second would be another session",
+        )
+        .remedy("give it to the daemon: forebay restart --unsafe")
+        .into());
+    }
+    for file in &args.files {
+        readable(file)?;
+    }
     let record = args.record.as_deref().map(take::recordable).transpose()?;
     // Looked for first: without it no daemon is needed.
     let runtime = Runtime::find().map_err(|error| Trouble::new(Exit::NoRuntime, error))?;
@@ -81,32 +103,51 @@ pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
     if audio.is_unsafe {
         line.say(&format!("forebay: {UNSAFE_WARNING}"));
     }
-    let take = record.map(|path| Take::prepare(&path, args.overwrite)).transpose()?;
-    let ending = Ending::new(args.length, FADE);
-    let mut options = LiveOptions::new(&args.file);
-    options.runtime = Some(runtime);
-    options.name.clone_from(&args.name);
+    let course = Course::prepare(record.as_deref(), args.overwrite, args.length, FADE, audio.json)?;
+    let (tell, news) = channel();
+    let mut pieces = Vec::new();
+    for (number, file) in args.files.iter().enumerate() {
+        let options = options(file, &runtime, audio);
+        let (piece, note) = Piece::start(number, args.name.as_deref(), options, tell.clone())?;
+        if let Some(note) = note {
+            line.say(&format!("forebay: {note}"));
+        }
+        pieces.push(piece);
+    }
+    let _web = args.open.map(|port| open(port, &pieces, audio.json, &mut line)).transpose()?;
+    let mut session =
+        Session { line, json: audio.json, console: None, pieces, shown: None, failed: Vec::new(), course };
+    let played = session.follow(&news, &interrupt);
+    let recorded = session.finish();
+    played.and(recorded)
+}
+
+/// Serves the pieces to browsers of this machine, and says where.
+fn open(port: u16, pieces: &[Piece], json: bool, line: &mut StatusLine<std::io::Stderr>) -> Result<Web> {
+    let desks = pieces.iter().filter_map(|piece| Some((piece.name.clone(), piece.desk()?))).collect();
+    let web = Web::start(port, desks).map_err(|error| {
+        Trouble::new(Exit::Permission, format!("can't serve port {port} of 127.0.0.1: {error}"))
+            .remedy("give --open=PORT another one, or --open alone for any")
+    })?;
+    for url in web.urls() {
+        if json {
+            terminal::print(&json!({ "event": "open", "url": url }).to_string())?;
+        } else {
+            line.say(&format!("forebay: {url}"));
+        }
+    }
+    Ok(web)
+}
+
+fn options(file: &Path, runtime: &Runtime, audio: &AudioArgs) -> LiveOptions {
+    let mut options = LiveOptions::new(file);
+    options.runtime = Some(runtime.clone());
     options.lead = audio.lead.map(ensure::lead_setting);
     options.daemon_args = audio.for_daemon();
     options.gain_db = audio.gain_db.map(|db| f64::from(db.max(-144.0)));
     options.main = audio.main_wish();
     options.forebay = std::env::current_exe().ok();
-    let live = Live::start(options).map_err(|error| not_started(&error))?;
-    let mut session = Session {
-        line,
-        json: audio.json,
-        console: None,
-        pid: None,
-        shown: None,
-        fatal: None,
-        ending,
-        take,
-        rate_hz: 0,
-        daemon: None,
-    };
-    let played = session.follow(&live, &interrupt);
-    let recorded = session.finish_take();
-    played.and(recorded)
+    options
 }
 
 /// What can't be read is said before anything is started.
@@ -134,124 +175,96 @@ pub(crate) fn not_started(error: &StartError) -> Trouble {
     Trouble::new(exit, error)
 }
 
-/// A script that plays, as the terminal sees it.
+/// The scripts that play, as the terminal sees them.
 struct Session {
     line: StatusLine<std::io::Stderr>,
     json: bool,
     /// A daemon that was replaced is asked over a new connection.
     console: Option<Console>,
-    /// The script's process, once it runs.
-    pid: Option<u32>,
+    pieces: Vec<Piece>,
     shown: Option<Instant>,
-    /// What it gave up over.
-    fatal: Option<(String, String)>,
-    ending: Ending,
-    take: Option<Take>,
-    /// Of the daemon that plays it, and its process.
-    rate_hz: u32,
-    daemon: Option<u32>,
+    /// Why scripts have ended by themselves.
+    failed: Vec<Trouble>,
+    course: Course,
 }
 
 impl Session {
-    fn follow(&mut self, live: &Live, interrupt: &Interrupt) -> Result<()> {
+    fn follow(&mut self, news: &Receiver<News>, interrupt: &Interrupt) -> Result<()> {
         let mut stopping = false;
         loop {
             // An editor that is gone can't stop what it started.
             let is_over = interrupt.is_asked() || (self.json && terminal::is_reader_gone());
             if !stopping && is_over {
                 stopping = true;
-                live.stop(FADE);
+                self.pieces.iter().for_each(|piece| piece.live.stop(FADE));
             }
-            match live.events().recv_timeout(TICK) {
-                Ok(Event::Ended { code }) => {
-                    self.line.clear();
-                    return self.ended(code, stopping);
-                }
-                Ok(event) => self.tell(event)?,
+            match news.recv_timeout(TICK) {
+                Ok(News { piece, event: Event::Ended { code }, .. }) => self.ended(piece, code, stopping),
+                Ok(news) => self.tell(news)?,
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.ended(1, stopping),
+                Err(RecvTimeoutError::Disconnected) => return self.over(),
             }
-            if let Some((frame, away)) = self.end_that_is_near().filter(|_| !stopping) {
-                live.stop_at(frame, away, FADE);
+            if self.pieces.iter().all(|piece| piece.has_ended) {
+                return self.over();
             }
-            self.watch_take()?;
+            self.keep_course(stopping)?;
             self.show_status();
         }
     }
 
-    fn ended(&mut self, code: i32, stopping: bool) -> Result<()> {
-        if stopping || code == 0 || self.ending.is_told {
-            return Ok(());
+    /// The end that is near, and a recording that fails.
+    fn keep_course(&mut self, stopping: bool) -> Result<()> {
+        let console = &mut self.console;
+        let near = self.course.end_that_is_near(|| Some(status(console)?.engine.frame));
+        if let Some((frame, away)) = near.filter(|_| !stopping) {
+            self.pieces.iter().for_each(|piece| piece.live.stop_at(frame, away, FADE));
+        }
+        if let Some(failed) = self.course.watch()? {
+            self.line.say(&failed);
+        }
+        Ok(())
+    }
+
+    /// What was recorded is whole.
+    fn finish(&mut self) -> Result<()> {
+        if let Some(recorded) = self.course.finish()? {
+            self.line.say(&recorded);
+        }
+        Ok(())
+    }
+
+    /// A script's end is its own matter: the others play on.
+    fn ended(&mut self, number: usize, code: i32, stopping: bool) {
+        let piece = &mut self.pieces[number];
+        piece.has_ended = true;
+        piece.pid = None;
+        if stopping || code == 0 || self.course.is_ending() {
+            return;
         }
         let (what, message) =
-            self.fatal.take().unwrap_or(("host".into(), "the script's process ended by itself".into()));
+            piece.fatal.take().unwrap_or(("host".into(), "the script's process ended by itself".into()));
         let exit = match what.as_str() {
             "file" => Exit::Input,
             "connect" | "daemon" | "stopped" => Exit::NoDaemon,
             "main" => Exit::Daemon,
             _ => Exit::Unexpected,
         };
-        Err(Trouble::new(exit, message).into())
-    }
-
-    /// The frame at which the fade is to begin, when that is near, and how far away it is.
-    fn end_that_is_near(&mut self) -> Option<(u32, Duration)> {
-        if !self.ending.asks() {
-            return None;
-        }
-        let frame = self.status()?.engine.frame;
-        self.ending.look(frame)
-    }
-
-    /// What the daemon and the piece begin, ending and recording begin with.
-    fn note_beginnings(&mut self, event: &Event) -> Result<(), Trouble> {
-        match event {
-            Event::Connected { pid, rate_hz, .. } => {
-                if self.daemon.replace(*pid) != Some(*pid) {
-                    self.rate_hz = *rate_hz;
-                    let rate =
-                        SampleRate::new(*rate_hz).map_err(|error| Trouble::new(Exit::Daemon, error))?;
-                    self.ending.begin_anew(rate);
-                }
-                Ok(())
-            }
-            Event::Rejoined { engine_frame, .. } => {
-                self.ending.rejoined(*engine_frame);
-                Ok(())
-            }
-            Event::Edited(edit) => match (self.ending.edited(edit), &mut self.take) {
-                (Some((frame, frames)), Some(take)) => take.begin(frame, frames),
-                _ => Ok(()),
-            },
-            _ => Ok(()),
-        }
-    }
-
-    /// A recording that fails is told at once; the piece plays on.
-    fn watch_take(&mut self) -> Result<()> {
-        let Some(take) = &mut self.take else { return Ok(()) };
-        let Some(why) = take.failure() else { return Ok(()) };
-        if self.json {
-            let failed = json!({ "event": "recorded", "file": take.path(), "error": why });
-            return Ok(terminal::print(&failed.to_string())?);
-        }
-        self.line.say(&format!("forebay: the recording has ended: {why}"));
-        Ok(())
-    }
-
-    /// Ends the recording, and says what came of it.
-    fn finish_take(&mut self) -> Result<()> {
-        let Some(take) = self.take.take() else { return Ok(()) };
-        let recorded = take.finish()?;
-        if let Some(error) = recorded.error {
-            return Err(Trouble::new(Exit::Output, error).into());
-        }
-        if self.json {
-            terminal::print(&take::as_json(&recorded, self.rate_hz).to_string())?;
+        let name = piece.name.clone();
+        let is_last = self.pieces.iter().all(|piece| piece.has_ended);
+        let message = if self.pieces.len() > 1 { format!("{name}: {message}") } else { message };
+        let trouble = Trouble::new(exit, message);
+        if is_last {
+            self.failed.push(trouble);
         } else {
-            self.line.say(&take::as_text(&recorded, self.rate_hz));
+            self.line.say(&trouble::describe(&trouble.into(), self.json));
+            self.failed.push(Trouble::said(exit));
         }
-        Ok(())
+    }
+
+    /// Nothing plays any more. The last to fail is told on the way out.
+    fn over(&mut self) -> Result<()> {
+        self.line.clear();
+        self.failed.pop().map_or(Ok(()), |trouble| Err(trouble.into()))
     }
 
     /// One calm line, from the daemon's own counters.
@@ -261,44 +274,49 @@ impl Session {
             return;
         }
         self.shown = Some(Instant::now());
-        let line = self.status().map(|status| status_text::line(&status, self.pid));
+        let pids: Vec<_> = self.pieces.iter().filter_map(|piece| piece.pid).collect();
+        let line = status(&mut self.console).map(|status| status_text::line(&status, &pids));
         self.line.show(line.as_deref().unwrap_or("no daemon answers"));
     }
 
-    fn status(&mut self) -> Option<Status> {
-        let console = match self.console.take() {
-            Some(console) => console,
-            None => Console::connect().ok()?,
-        };
-        let status = whole(&console).ok()?;
-        self.console = Some(console);
-        Some(status)
-    }
-
-    fn tell(&mut self, mut event: Event) -> Result<()> {
+    fn tell(&mut self, News { piece, mut event, json }: News) -> Result<()> {
+        self.course.note(&event)?;
+        let is_alone = self.pieces.len() == 1;
+        let piece = &mut self.pieces[piece];
         if let Event::Started { pid, .. } = &event {
-            self.pid = Some(*pid);
+            piece.pid = Some(*pid);
         }
-        self.note_beginnings(&event)?;
         if let Event::Fatal { what, message } = &event {
-            self.fatal = Some((what.clone(), message.clone()));
+            piece.fatal = Some((what.clone(), message.clone()));
             return Ok(());
         }
         // What it gave up over says more than how it ended, and has nothing to do with a later end.
         if let Event::Restarted { reason } = &mut event
-            && let Some((_, message)) = self.fatal.take()
+            && let Some((_, message)) = piece.fatal.take()
         {
             *reason = message;
         }
         if self.json {
-            return match as_json(&event) {
-                Some(value) => Ok(terminal::print(&value.to_string())?),
-                None => Ok(()),
-            };
+            return json.map_or(Ok(()), |json| Ok(terminal::print(&json.to_string())?));
         }
         if let Some(message) = as_text(&event) {
-            self.line.say(&message);
+            // A place in a file says which script it is.
+            let is_placed = matches!(&event, Event::Refused(at) if at.file.is_some())
+                || matches!(&event, Event::Fault(at) if at.file.is_some());
+            let name = if is_alone || is_placed { String::new() } else { format!("{}: ", piece.name) };
+            self.line.say(&format!("{name}{message}"));
         }
         Ok(())
     }
+}
+
+/// The daemon's status, over a connection that is kept as long as it holds.
+fn status(kept: &mut Option<Console>) -> Option<Status> {
+    let console = match kept.take() {
+        Some(console) => console,
+        None => Console::connect().ok()?,
+    };
+    let status = whole(&console).ok()?;
+    *kept = Some(console);
+    Some(status)
 }
