@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod bits;
+mod edits;
 mod faults;
 mod idle;
 mod jack_load;

@@ -54,9 +54,9 @@ export class EvaluatorThread {
       this.handlers.broken(this.#stillborn);
       return;
     }
-    this.#setup = { windows: [], ...setup, rings: [], generation: 0 };
     const half = (setup.leadFrames / setup.rateHz) * 500;
     const patienceMs = setup.render ? RENDER_PATIENCE_MS : Math.min(Math.max(half, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
+    this.#setup = { windows: [], ...setup, patienceMs, rings: [], generation: 0 };
     const patience = (ms) => Math.ceil(ms / WATCH_TURN_MS);
     this.#patience = { somebody: patience(patienceMs), nobody: patience(Math.max(patienceMs, NOBODYS_PATIENCE_MS)) };
     this.#post({ op: 'begin', setup: this.#setup, shared: this.#shared });

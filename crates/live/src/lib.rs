@@ -21,6 +21,7 @@
 mod bundle;
 mod event;
 mod keep;
+mod outside;
 mod process;
 pub mod remote;
 mod runtime;
@@ -29,5 +30,6 @@ mod supervisor;
 
 pub use bundle::BundleError;
 pub use event::{Edit, Event, Fault, Refusal, Status, Timings, VoiceStatus};
+pub use outside::{Knobs, MidiFile, MidiNotes, OscPort, Values};
 pub use process::{Handle, Live, LiveOptions, StartError};
 pub use runtime::{Kind, Runtime, RuntimeError};

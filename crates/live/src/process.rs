@@ -3,6 +3,7 @@
 use crate::bundle::{self, BundleError};
 use crate::event::Event;
 use crate::keep::Keep;
+use crate::outside::Knobs;
 use crate::remote::{Host, Send};
 use crate::runtime::{Runtime, RuntimeError};
 use crate::supervisor::{Shared, supervise};
@@ -138,7 +139,12 @@ impl Live {
         self.shared.fade_out(fade);
     }
 
-    /// The same, where the fade begins at engine frame `frame` (its low 32 bits), about `in_so_long` away: a few tenths of a second.
+    /// What turns the values that the piece listens to.
+    pub fn knobs(&self) -> Knobs {
+        Knobs::new(Arc::clone(&self.shared))
+    }
+
+    /// The same as [`Self::stop`], where the fade begins at engine frame `frame` (its low 32 bits), about `in_so_long` away: a few tenths of a second.
     pub fn stop_at(&self, frame: u32, in_so_long: Duration, fade: Duration) {
         let ms = |time: Duration| time.as_secs_f64() * 1000.0;
         let at = json!({ "frame": frame, "in_ms": ms(in_so_long) });
