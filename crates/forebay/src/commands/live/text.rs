@@ -22,7 +22,7 @@ pub(crate) fn as_text(event: &Event) -> Option<String> {
         Event::Unmuted { name } => format!("forebay: '{name}' is heard again"),
         Event::Device { backend, name, state } => format!("forebay: {backend} '{name}' {state}"),
         Event::Complaint { line } => line.clone(),
-        Event::Rejoined { voices, silent_ms } => {
+        Event::Rejoined { voices, silent_ms, .. } => {
             let silence = silent_ms.map(|ms| format!(", {ms:.0} ms of silence")).unwrap_or_default();
             format!("forebay: the piece goes on: {}{silence}", voices.join(", "))
         }
