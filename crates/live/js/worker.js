@@ -113,7 +113,7 @@ class Thread {
         this.#setup.leadFrames = message.frames;
         break;
       case 'stop':
-        return this.#stop(message.fade_s);
+        return this.#stop(message.fade_s, message.at);
       case 'end':
         say({ kind: 'stopped' });
         break;
@@ -128,10 +128,15 @@ class Thread {
     this.#evaluator.late(error);
   }
 
-  async #stop(fadeS) {
+  /** `at`: the low word of the engine frame at which the fade begins; without it, now. */
+  async #stop(fadeS, at) {
+    while (at !== undefined && this.#evaluator.isBefore(at)) {
+      await pause(2);
+      if (this.#stopping) return;
+    }
     this.#stopping = true;
     while (!this.#evaluator.roomFor({ players: [] })) await pause(2);
-    this.#stopAt = this.#evaluator.stop(fadeS);
+    this.#stopAt = this.#evaluator.stop(fadeS, at);
     this.#turn();
   }
 
@@ -215,6 +220,7 @@ class Thread {
         voices: trial.players.map((player) => player.name),
         names: trial.names.list(),
         unrewindable: trial.unrewindable.map((player) => player.name),
+        unrewindable_lines: trial.unrewindable.map((player) => trial.lineOf(player)),
         seen_ms: seenMs,
         files: [...trial.sources.keys()],
         sounds: this.#evaluator.sounds,
@@ -232,6 +238,7 @@ class Thread {
         },
         speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
         bar_s: this.#evaluator.timeline.transport.barS,
+        ...this.#evaluator.footprint,
       });
     } catch (error) {
       if (trial) this.#evaluator.abandon(trial);

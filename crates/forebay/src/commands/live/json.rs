@@ -22,6 +22,7 @@ pub(crate) fn as_json(event: &Event) -> Option<Value> {
                 "event": "edited", "revision": edit.revision, "sent": edit.sent, "uptime_ms": edit.uptime_ms,
                 "seen_ms": edit.seen_ms, "voices": edit.voices, "names": edit.names,
                 "joined": edit.joined, "left": edit.left, "unrewindable": edit.unrewindable,
+                "state_mb": edit.state_mb, "snapshot_ms": edit.snapshot_ms,
                 "engine_frame": edit.engine_frame, "cover_frames": edit.cover_frames,
                 "late_frames": edit.late_frames, "speed": edit.speed, "timings_ms": timings,
             })
@@ -42,6 +43,9 @@ pub(crate) fn as_json(event: &Event) -> Option<Value> {
         Event::Resumed { name, frames } => json!({ "event": "resumed", "voice": name, "frames": frames }),
         Event::Muted { name, reason } => json!({ "event": "muted", "voice": name, "reason": reason }),
         Event::Unmuted { name } => json!({ "event": "unmuted", "voice": name }),
+        Event::Main { ceiling_db, is_unsafe, client } => {
+            json!({ "event": "main", "ceiling_db": ceiling_db, "unsafe": is_unsafe, "client": client })
+        }
         Event::Device { backend, name, state } => {
             json!({ "event": "device", "backend": backend, "name": name, "state": state })
         }

@@ -2,6 +2,8 @@
 
 use live::{Edit, Event};
 
+use crate::cli::UNSAFE_WARNING;
+
 /// What a person wants to know of it.
 pub(crate) fn as_text(event: &Event) -> Option<String> {
     Some(match event {
@@ -20,6 +22,10 @@ pub(crate) fn as_text(event: &Event) -> Option<String> {
         Event::Resumed { name, .. } => format!("forebay: '{name}' plays again"),
         Event::Muted { name, reason } => format!("forebay: '{name}' is muted: {}", reason.replace('_', " ")),
         Event::Unmuted { name } => format!("forebay: '{name}' is heard again"),
+        Event::Main { ceiling_db: Some(db), client, .. } => {
+            format!("forebay: main has a ceiling of {db} dB now ({client})")
+        }
+        Event::Main { client, .. } => format!("forebay: main has {UNSAFE_WARNING} ({client})"),
         Event::Device { backend, name, state } => format!("forebay: {backend} '{name}' {state}"),
         Event::Complaint { line } => line.clone(),
         Event::Rejoined { voices, silent_ms, .. } => {
@@ -30,6 +36,9 @@ pub(crate) fn as_text(event: &Event) -> Option<String> {
         _ => return None,
     })
 }
+
+/// With this much state or less it is kept with every chunk.
+const SPARSE_MS: f64 = 10.0;
 
 fn edited(edit: &Edit) -> String {
     let named =
@@ -45,10 +54,17 @@ fn edited(edit: &Edit) -> String {
         named("-", &edit.left),
         edit.speed
     );
-    if !edit.unrewindable.is_empty() {
-        let names = edit.unrewindable.join(", ");
+    let lines = edit.unrewindable_lines.iter().copied().chain(std::iter::repeat(None));
+    for (name, line) in edit.unrewindable.iter().zip(lines) {
+        let place = line.map(|line| format!(" (line {line})")).unwrap_or_default();
         text.push_str(&format!(
-            "\n    {names}: keeps state that can't be restored, so each save begins it anew"
+            "\n    {name}{place}: keeps state that can't be restored, so each save begins it anew"
+        ));
+    }
+    if edit.snapshot_ms > SPARSE_MS {
+        text.push_str(&format!(
+            "\n    {:.1} MB of state: kept every {:.0} ms only, and a change goes back as far",
+            edit.state_mb, edit.snapshot_ms
         ));
     }
     text
