@@ -163,7 +163,8 @@ class Thread {
       const { engineFrame, silentMs } = this.#evaluator.rejoin(kept);
       const voices = kept.players.map((player) => player.name);
       const files = kept.trials.flatMap(({ sources }) => [...sources.keys()]);
-      say({ kind: 'rejoined', voices, files, engine_frame: engineFrame, silent_ms: silentMs });
+      const names = kept.trials.at(-1).names.list();
+      say({ kind: 'rejoined', voices, names, files, engine_frame: engineFrame, silent_ms: silentMs });
     } catch (error) {
       say({ kind: 'forgotten', message: `what played can't go on: ${error.message}; the piece begins anew` });
     }

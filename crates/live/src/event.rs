@@ -43,6 +43,9 @@ pub enum Event {
     Rejoined {
         /// All voices of the piece.
         voices: Vec<String>,
+        /// Names that the piece and the blocks share.
+        #[serde(default)]
+        names: Vec<String>,
         /// How long nothing sounded; `None` with another daemon, whose clock is another.
         silent_ms: Option<f64>,
         /// Engine frame at which it goes on: its low 32 bits, as in [`Edit::engine_frame`].

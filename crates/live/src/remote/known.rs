@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::event::{Edit, Event, Status};
+use crate::event::{Event, Status};
 
 /// The newest of everything.
 #[derive(Debug, Default)]
@@ -26,8 +26,10 @@ impl Known {
             }
             Event::Connected { rate_hz, .. } => self.rate_hz = Some(*rate_hz),
             Event::Ready { language, .. } => self.language.clone_from(language),
-            Event::Edited(edit) => self.edited(edit),
+            Event::Edited(edit) => self.heard(&edit.voices, &edit.names),
+            Event::Rejoined { voices, names, .. } => self.heard(voices, names),
             Event::Status(status) => {
+                self.voices = status.voices.iter().map(|voice| voice.name.clone()).collect();
                 self.status = Some(status.clone());
                 self.is_fresh = true;
             }
@@ -35,9 +37,9 @@ impl Known {
         }
     }
 
-    fn edited(&mut self, edit: &Edit) {
-        self.names.clone_from(&edit.names);
-        self.voices.clone_from(&edit.voices);
+    fn heard(&mut self, voices: &[String], names: &[String]) {
+        self.names = names.to_vec();
+        self.voices = voices.to_vec();
         self.is_fresh = false;
     }
 
