@@ -191,7 +191,8 @@ function keepHeld(timeline, { trial, players }) {
   for (const player of players) {
     const target = audible(player, trial.players) ? 1 : 0;
     const isAsBefore = score.voices.get(player.name)?.position === undefined && player.head[HEAD.target] === target;
-    if (!trial.players.includes(player) || !timeline.players.includes(player) || !isAsBefore) player.heldUntil = -Infinity;
+    // At another tempo what is written of a voice lies on another beat.
+    if (!trial.players.includes(player) || !timeline.players.includes(player) || !isAsBefore || trial.isRetimed) player.heldUntil = -Infinity;
   }
 }
 

@@ -288,6 +288,12 @@ export class Evaluator {
     return timeline.lead >= target;
   }
 
+  /** How much state there is, and how often it is kept: a change goes back to the last time. */
+  get footprint() {
+    const { arena, setup, snapshots } = this.timeline;
+    return { state_mb: (arena.used * 8) / 1e6, snapshot_ms: (snapshots.interval / setup.rateHz) * 1000 };
+  }
+
   /** The lead to fill to. While knobs move, most of what is rendered ahead would be for nothing. */
   #target(nowMs) {
     const { setup } = this.timeline;
@@ -312,6 +318,7 @@ export class Evaluator {
       longest_chunk_ms: longestChunkMs,
       underruns: timeline.underruns,
       controls: this.desk.describe(),
+      ...this.footprint,
       voices: timeline.players.map(({ name, failed, endAt, head }) => ({
         name,
         slot: timeline.rings.get(name).slot,

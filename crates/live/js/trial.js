@@ -135,10 +135,10 @@ export class Trial {
     for (const { state, slots } of this.#patches) for (const [slot, value] of slots) state[slot] = value;
   }
 
-  /** The tempo is that of this code from song frame `song` on. */
+  /** The tempo is that of this code from song frame `song` on; whether that is another one. */
   #retime(song) {
     const { transport, setup } = this.#timeline;
-    transport.retime(song, this.score.tempo, setup.rateHz);
+    this.isRetimed = transport.retime(song, this.score.tempo, setup.rateHz);
   }
 
   /** The windows and declarations of the new voices become theirs: the code plays. A window that it asked for and whose
@@ -193,6 +193,11 @@ export class Trial {
       if (window !== arena.window(window.name, window.key)) arena.release(window);
     }
     this.#planned.clear();
+  }
+
+  /** The line on which a voice is declared, where that is known. */
+  lineOf(player) {
+    return placeIn(player.spec.site?.stack, this.sources).line;
   }
 
   /** What the code has done to shared names is undone: what played before plays on, or is rendered again. */

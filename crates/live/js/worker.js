@@ -219,6 +219,7 @@ class Thread {
         voices: trial.players.map((player) => player.name),
         names: trial.names.list(),
         unrewindable: trial.unrewindable.map((player) => player.name),
+        unrewindable_lines: trial.unrewindable.map((player) => trial.lineOf(player)),
         seen_ms: seenMs,
         files: [...trial.sources.keys()],
         sounds: this.#evaluator.sounds,
@@ -236,6 +237,7 @@ class Thread {
         },
         speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
         bar_s: this.#evaluator.timeline.transport.barS,
+        ...this.#evaluator.footprint,
       });
     } catch (error) {
       if (trial) this.#evaluator.abandon(trial);

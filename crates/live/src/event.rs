@@ -179,6 +179,9 @@ pub struct Edit {
     pub left: Vec<String>,
     /// Voices that keep state which can't be restored: they begin anew at each save.
     pub unrewindable: Vec<String>,
+    /// The lines on which those are declared, in the same order.
+    #[serde(default)]
+    pub unrewindable_lines: Vec<Option<u32>>,
     /// Engine frame of the change: its low 32 bits, counted on from where they were when the session began.
     pub engine_frame: u64,
     /// Frames rendered before the commit.
@@ -187,6 +190,12 @@ pub struct Edit {
     pub late_frames: u32,
     /// How many times faster than real time the piece renders.
     pub speed: f64,
+    /// State that is restored with every change, in MB.
+    #[serde(default)]
+    pub state_mb: f64,
+    /// How often it is kept, in ms: a change goes back to the last time.
+    #[serde(default)]
+    pub snapshot_ms: f64,
     /// Seconds of a bar, where the host says them; see [`Edit::bar_s`].
     #[serde(default, rename = "bar_s")]
     told_bar_s: Option<f64>,

@@ -15,10 +15,10 @@ use crate::{complete, sessions, terminal};
 const EXAMPLES: &str = "\
 Examples:
   forebay send bass.js                    the file's voices join what plays, or replace those of their name
-  forebay send 'stop(\"bass\", 2)'
+  forebay send 'stop(\"bass\",2)'
   forebay send - --name song.js:12 <part.js
   forebay send song.js --whole            as if it had been saved: what is not in it fades out
-  forebay send 'f = 330' --session song   where several sessions run
+  forebay send 'f=330' --session song     where several sessions run
   forebay send bass.js --json             what became of it, one JSON line
 
 Code that is refused changes nothing; it is told by file:line:column, and the exit code is 3.";

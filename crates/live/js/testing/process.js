@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { answer } from './sounds.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
@@ -63,6 +64,7 @@ export class LiveProcess {
   }
 
   #receive(event) {
+    if (event.event === 'decode') this.send(answer(event));
     this.events.push(event);
     const index = this.#waiting.findIndex(({ accepts }) => accepts(event));
     if (index < 0) return;

@@ -45,7 +45,13 @@ pub(super) fn goes_on(text: &str) -> bool {
 
 /// Where the text ends.
 pub(super) fn inside(text: &str) -> Inside {
-    let mut scan = Scan { rest: text.chars().peekable(), open: Vec::new(), last: None, word: String::new() };
+    let mut scan = Scan {
+        rest: text.chars().peekable(),
+        open: Vec::new(),
+        last: None,
+        word: String::new(),
+        is_apart: false,
+    };
     scan.run()
 }
 
@@ -55,8 +61,9 @@ struct Scan<'a> {
     open: Vec<char>,
     /// The last character that means something, and the one before it where both are of one operator.
     last: Option<(Option<char>, char)>,
-    /// The word that ends with it.
+    /// The word that ends with it, and whether there is a blank behind it.
     word: String,
+    is_apart: bool,
 }
 
 impl Scan<'_> {
@@ -70,10 +77,7 @@ impl Scan<'_> {
                     self.open.truncate(self.open.len() - 2);
                     self.template()
                 }
-                _ => {
-                    self.plain(c);
-                    None
-                }
+                _ => self.plain(c),
             };
             if let Some(inside) = ended {
                 return inside;
@@ -82,26 +86,28 @@ impl Scan<'_> {
         if self.open.is_empty() && !self.awaits_operand() { Inside::Nothing } else { Inside::Expression }
     }
 
-    fn plain(&mut self, c: char) {
+    fn plain(&mut self, c: char) -> Option<Inside> {
         match c {
             '(' => self.open.push(')'),
             '[' => self.open.push(']'),
             '{' => self.open.push('}'),
-            // One that closes nothing is an error: whatever is open is none of it.
-            ')' | ']' | '}' if self.open.pop() != Some(c) => self.open.clear(),
+            // One that closes nothing is an error, whatever comes.
+            ')' | ']' | '}' if self.open.pop() != Some(c) => return Some(Inside::Nothing),
             _ => {}
         }
         let is_word = c.is_alphanumeric() || c == '_' || c == '$';
-        if !is_word {
-            self.word.clear();
-        }
         if c.is_whitespace() {
-            return;
+            self.is_apart = true;
+            return None;
+        }
+        if !is_word || std::mem::take(&mut self.is_apart) {
+            self.word.clear();
         }
         if is_word {
             self.word.push(c);
         }
         self.note(c);
+        None
     }
 
     fn note(&mut self, c: char) {
@@ -154,8 +160,7 @@ impl Scan<'_> {
         if self.is_value_due() {
             return self.regular_expression();
         }
-        self.plain('/');
-        None
+        self.plain('/')
     }
 
     fn comment(&mut self) -> Option<Inside> {
