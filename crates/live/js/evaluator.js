@@ -25,7 +25,7 @@ import { Silence, Turn } from './turn.js';
 /** Starved for longer than this, the song goes on where it stopped instead of chasing the clock. */
 const LOST_S = 0.25;
 /** A stop at a frame is prepared when the frame is this near: late enough for the last edit, early enough to be in time. */
-const STOP_AHEAD_S = 0.1;
+const STOP_AHEAD_S = 0.25;
 /** A ring whose voice left is kept this long in case its name returns. */
 const PARK_MS = 2000;
 /** Fade of mute, solo and stop that are called from inside a voice. */
