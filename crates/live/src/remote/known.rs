@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::event::{Event, Status};
+use crate::outside::Values;
 
 /// The newest of everything.
 #[derive(Debug, Default)]
@@ -63,8 +64,15 @@ impl Known {
             .collect();
         json!({
             "voices": voices, "lead_ms": status.lead_ms, "target_lead_ms": status.target_lead_ms,
-            "speed": status.speed, "underruns": status.underruns,
+            "speed": status.speed, "underruns": status.underruns, "controls": status.controls,
         })
+    }
+
+    /// The keys of `values` to which nothing listens.
+    pub(super) fn unheard(&self, values: &Values) -> Vec<String> {
+        let known = self.status.as_ref().map_or(&[][..], |status| &status.controls);
+        let is_heard = |key: &&String| known.iter().any(|control| control.key == **key);
+        values.keys().filter(|key| !is_heard(key)).cloned().collect()
     }
 
     /// The answer to `complete`: voices, names that blocks share and names of the language, each kind in order. A name is
