@@ -65,7 +65,7 @@ test('a tail that has faded out is silence, not denormal numbers', () => {
   staged((stage) => {
     const once = 's => s.t < 0.01 ? 1 : 0';
     stage.save(`play('x', feedback(lpf(${once}, 3000, 0.9), 0.1, 0.02, 0.8))`);
-    stage.play(4 * RATE);
+    stage.play(4.5 * RATE);
     const { all, lines, used } = stage.evaluator.timeline.arena;
     const isDenormal = (x) => x !== 0 && Math.abs(x) < 1e-37;
     assert.ok(!all.subarray(0, used).some(isDenormal) && !lines.subarray(0, 200000).some(isDenormal));
