@@ -3,3 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 build_packages
 cargo bench --workspace --bench '*' -- "$@"
+use_local_bun
+if node_is_enough; then node crates/live/js/bench/main.js; fi
+if have bun; then bun crates/live/js/bench/main.js; fi
