@@ -297,6 +297,9 @@ impl Session {
         if let Event::Started { pid, .. } = &event {
             piece.pid = Some(*pid);
         }
+        if let Event::Edited(edit) = &event {
+            piece.plays = !edit.voices.is_empty();
+        }
         if let Event::Fatal { what, message } = &event {
             piece.fatal = Some((what.clone(), message.clone()));
             return Ok(());
@@ -310,7 +313,13 @@ impl Session {
         if self.json {
             return json.map_or(Ok(()), |json| Ok(terminal::print(&json.to_string())?));
         }
-        if let Some(message) = as_text(&event) {
+        let message = match &event {
+            Event::Refused(refusal) if !piece.plays => {
+                Some(format!("{refusal}\n    nothing plays yet: mend it and save"))
+            }
+            event => as_text(event),
+        };
+        if let Some(message) = message {
             // A place in a file says which script it is.
             let is_placed = matches!(&event, Event::Refused(at) if at.file.is_some())
                 || matches!(&event, Event::Fault(at) if at.file.is_some());

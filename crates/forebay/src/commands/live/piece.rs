@@ -48,6 +48,8 @@ pub(super) struct Piece {
     /// What it gave up over.
     pub(super) fatal: Option<(String, String)>,
     pub(super) has_ended: bool,
+    /// Whether anything of it plays.
+    pub(super) plays: bool,
     /// Hangs up when the piece is dropped.
     server: Option<Server>,
 }
@@ -94,7 +96,7 @@ impl Piece {
         };
         let named = thread::Builder::new().name("news".into()).spawn(pass_on);
         named.map_err(|error| Trouble::new(Exit::Unexpected, error))?;
-        Ok((Self { name, live, pid: None, fatal: None, has_ended: false, server }, note))
+        Ok((Self { name, live, pid: None, fatal: None, has_ended: false, plays: false, server }, note))
     }
 }
 

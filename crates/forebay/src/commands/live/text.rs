@@ -44,6 +44,9 @@ fn edited(edit: &Edit) -> String {
     let named =
         |sign: &str, names: &[String]| names.iter().map(|name| format!(" {sign}{name}")).collect::<String>();
     let count = match edit.voices.len() {
+        0 if edit.left.is_empty() => {
+            return "it plays nothing: play('name', s => ...) makes a voice".to_owned();
+        }
         1 => "1 voice".to_owned(),
         n => format!("{n} voices"),
     };
