@@ -1,0 +1,54 @@
+// The first module of every realm: globals, and the doors by which the loop calls in.
+
+import native from 'forebay:native';
+import { dispatch } from 'forebay:handles';
+import { structuredClone } from 'forebay:copy';
+import * as timers from 'forebay:timers';
+import process from 'node:process';
+import { URL } from 'node:url';
+
+/** The name that a text gives itself, for stacks. */
+const SOURCE_URL = /\n\/\/# sourceURL=(\S+)\s*$/;
+
+/** An indirect eval that knows `sourceURL`, which QuickJS does not. A direct one is the same: it sees globals only. */
+function evaluate(text) {
+  if (typeof text !== 'string') return text;
+  const name = SOURCE_URL.exec(text)?.[1];
+  return native.evaluate(text, name ?? '<eval>');
+}
+
+class TextEncoder {
+  encode(text = '') {
+    return native.encode(String(text));
+  }
+}
+
+const Buffer = Object.freeze({ byteLength: (text) => native.encode(String(text)).length });
+
+const line = (...values) => native.complain(`${values.map(String).join(' ')}\n`);
+const console = { log: line, info: line, debug: line, warn: line, error: line };
+
+const globals = {
+  Buffer,
+  TextEncoder,
+  URL,
+  console,
+  eval: evaluate,
+  performance: Object.freeze({ timeOrigin: native.originMs, now: native.nowMs }),
+  process,
+  structuredClone,
+  ...timers,
+};
+for (const [name, value] of Object.entries(globals)) {
+  Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+}
+Object.defineProperty(globalThis, 'forebayPulse', { value: native.pulse, configurable: true });
+
+/** What nothing has caught ends the realm, unless somebody listens. */
+const unheard = (event) => (error) => {
+  if (process.listenerCount(event) > 0) process.emit(event, error);
+  else if (process.listenerCount('uncaughtException') > 0) process.emit('uncaughtException', error);
+  else native.fail(error?.stack ? `${error}\n${error.stack}` : `uncaught: ${String(error)}`);
+};
+
+native.doors(dispatch, unheard('uncaughtException'), unheard('unhandledRejection'));
