@@ -5,7 +5,9 @@
 // that fails in its cover is refused, and one that hangs there leaves a successor the old future and its snapshots.
 
 import { MARKERS_PER_RING } from '../../../sdk/js/layout.js';
-import { GUARD, NOBODY, PLAYING, audible, fadeTo } from './render.js';
+import { audible, fadeTo } from './finish.js';
+import { GUARD, NOBODY, PLAYING } from './guard.js';
+import { QUANTUM } from './player.js';
 import { HEAD } from './state.js';
 
 /** The cover: at least 50 ms; where this thread has stalled for longer, that long, if it can be rendered in 5 ms. */
@@ -117,6 +119,7 @@ function take(timeline, { trial, leaving, staying, players }, song) {
   trial.adopt();
   for (const player of leaving) if (!staying.includes(player)) timeline.arena.releaseVoice(player.name);
   timeline.players = players;
+  timeline.sinceChange = 0;
 }
 
 /** The engine frame of the change. Brings the time line there where it is short or was lost. */
@@ -132,14 +135,21 @@ function pick(timeline, trial, { lastChange, onFailure }) {
   let frame = now + control.blockFrames + Math.ceil((needMs / 1000) * setup.rateHz);
   if (lastChange !== undefined) frame = Math.max(frame, lastChange + setup.crossfadeFrames);
   // The song goes on at `frame` on its own time line, or begins there.
-  if (timeline.origin === undefined || timeline.players.length === 0) return frame;
+  if (timeline.origin === undefined) return frame;
+  if (timeline.players.length === 0) return onGrid(frame, timeline, Math.ceil);
   if (timeline.lead < 0) moveOrigin(timeline, frame);
+  frame = onGrid(frame, timeline, Math.ceil);
   const room = coverFrames + timeline.chunk;
   while (timeline.head + timeline.origin < frame + setup.crossfadeFrames && timeline.space >= room) {
     timeline.advance(onFailure);
     timeline.refresh();
   }
-  return Math.min(frame, timeline.head + timeline.origin - setup.crossfadeFrames);
+  return Math.min(frame, onGrid(timeline.head + timeline.origin - setup.crossfadeFrames, timeline, Math.floor));
+}
+
+/** The engine frame at the nearest border of quanta of the song. */
+function onGrid(frame, { origin }, round) {
+  return origin + round((frame - origin) / QUANTUM) * QUANTUM;
 }
 
 /** The first sound: what is rendered begins as soon as it can be published, so it is never late. */
@@ -177,7 +187,8 @@ function fadePresent(timeline, { trial, joined }, song) {
     head[HEAD.solo] = solo ? 1 : 0;
   }
   for (const player of players) {
-    const { fade, changeFade } = score.voices.get(player.name);
+    const { fade, changeFade, position } = score.voices.get(player.name);
+    if (position !== undefined || joined.includes(player)) player.head[HEAD.begun] = song - (position ?? 0) * timeline.setup.rateHz;
     const seconds = joined.includes(player)
       ? fade ?? (song === 0 ? FADE_S.first : FADE_S.join)
       : changeFade ?? FADE_S.change;
@@ -227,6 +238,7 @@ function publish(timeline, frame, cover) {
     const ring = rings.get(player.name);
     if (ring.needsStart) ring.start(frame >>> 0, group);
     else ring.splice(frame >>> 0, group);
+    timeline.setStrip(player.name, player.spec.strip, frame);
   }
   for (const player of players) {
     const ring = rings.get(player.name);

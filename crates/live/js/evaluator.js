@@ -6,7 +6,8 @@ import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
 import { PieceConsole } from './console.js';
 import { instruments } from './library/index.js';
 import { Toolbox } from './library/toolbox.js';
-import { GUARD, audible, fadeTo } from './render.js';
+import { audible, fadeTo } from './finish.js';
+import { GUARD } from './guard.js';
 import { HEAD, random } from './state.js';
 import { Score } from './surface.js';
 import { takeOver } from './takeover.js';
@@ -293,11 +294,16 @@ export class Evaluator {
       set: (name, member, value, seconds = INNER_FADE_S) => {
         const target = loop.players.find((player) => player.name === name);
         if (!target) return;
+        loop.settle();
         target.head[HEAD[member]] = value ? 1 : 0;
         for (const player of loop.players) {
           if (player.endAt < Infinity) continue;
           fadeTo(player.head, audible(player, loop.players) ? 1 : 0, seconds * setup.rateHz);
         }
+      },
+      setPosition: (name, seconds) => {
+        const target = loop.players.find((player) => player.name === name);
+        if (target) target.head[HEAD.begun] = playing().signal.n - seconds * setup.rateHz;
       },
       console: this.#console.methods,
     };

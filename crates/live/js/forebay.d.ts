@@ -16,6 +16,8 @@ declare module 'forebay' {
     /** Numbers that belong to the voice's name and survive edits: 128 unless `slots` asks for another count. */
     readonly state: Float64Array;
     readonly name: string;
+    /** Seconds since the voice began, or since where `setPosition` has put it. */
+    readonly position: number;
     /** The next random number of the voice, from 0 up to 1, the same in every run. */
     random(): number;
     /** `[left, right]` without making an array. */
@@ -38,7 +40,12 @@ declare module 'forebay' {
     slots?: number;
   }
 
-  export function play(name: string, fn: Signal, options?: number | VoiceOptions): void;
+  /** A voice that fills 64 frames at once: `out` has an array per channel. */
+  export interface BlockVoice {
+    process(out: Float32Array[], s: ForebaySignal): void;
+  }
+
+  export function play(name: string, voice: Signal | BlockVoice, options?: number | VoiceOptions): void;
   export type Factory = (mem: Float64Array, idx: number, sr: number) => { update(sr: number): Sound };
   export function kanon(id: string, factory: Factory, options?: number | VoiceOptions): void;
   export const flux: typeof kanon;
@@ -53,6 +60,21 @@ declare module 'forebay' {
   export function solo(name: string, fade?: number): void;
   export function unsolo(name?: string, fade?: number): void;
   export function clear(fade?: number): void;
+  /** Lets `s.position` of a voice go on from `seconds`. */
+  export function setPosition(name: string, seconds: number): void;
+
+  /** The engine's strip of a voice. */
+  export interface Strip {
+    /** In dB, up to 24; -Infinity is silence. */
+    gain(db: number): Strip;
+    /** From -1 (left) to 1 (right). */
+    pan(place: number): Strip;
+    mute(fade?: number): Strip;
+    unmute(fade?: number): Strip;
+    solo(fade?: number): Strip;
+    unsolo(fade?: number): Strip;
+  }
+  export function strip(name: string): Strip;
   /** Names of the voices. */
   export function list(): string[];
 
@@ -110,6 +132,8 @@ declare const solo: typeof import('forebay').solo;
 declare const unsolo: typeof import('forebay').unsolo;
 declare const clear: typeof import('forebay').clear;
 declare const list: typeof import('forebay').list;
+declare const setPosition: typeof import('forebay').setPosition;
+declare const strip: typeof import('forebay').strip;
 declare const sin: typeof import('forebay').sin;
 declare const saw: typeof import('forebay').saw;
 declare const tri: typeof import('forebay').tri;

@@ -1,233 +1,166 @@
-// The hot loop: all voices in step, sample by sample, each into its own frames. Nothing here allocates.
+// The hot loop: all voices in step, sample by sample, each into its own frames; block voices a quantum at a time before
+// them. Nothing here allocates.
 
-import { HEAD, MOST_CHANNELS } from './state.js';
-
-/** Beyond this a sample is no sound: it is cut there and counted. */
-const LOUDEST = 64;
-/** Fall of a failed voice per frame, to silence without a step (about 5 ms). */
-const FALL = 0.985;
-
-/** Words of the shared guard line, by which the host knows whose code runs. */
-export const GUARD = Object.freeze({ voice: 0, beat: 1, trial: 2 });
-/** Values of `GUARD.voice`: nobody's code, the file's top level; voice `i` of the list is `i + 1`. */
-export const NOBODY = 0;
-export const TOP_LEVEL = -1;
-/** Values of `GUARD.trial`, which says which list that is: what plays, what a successor takes over; else it is the
- *  revision of the code that is tried, until it is published. */
-export const PLAYING = 0;
-export const TAKE_OVER = -1;
-
-/** What a voice function gets: the same object at every call. */
-export class Signal {
-  constructor(name, index, { sr, state, random, cells }) {
-    /** Seconds and frames since the session began. */
-    this.t = 0;
-    this.n = 0;
-    this.sr = sr;
-    this.dt = 1 / sr;
-    /** Where the voice's own slots begin in `state`. */
-    this.idx = 0;
-    this.state = state;
-    this.name = name;
-    this.index = index;
-    this.random = random;
-    this.pair = new Float64Array(2);
-    /** What the voice's helpers have taken; what it builds in every frame. */
-    this.cells = cells;
-    this.built = undefined;
-  }
-
-  /** `return s.out(l, r)` is `return [l, r]` without an allocation. */
-  out(left, right) {
-    this.pair[0] = left;
-    this.pair[1] = right;
-    return this.pair;
-  }
-}
-
-/** One voice as the loop sees it. `call` gets `argument` with `self` as this. */
-export class Player {
-  constructor(spec, window, signal) {
-    this.name = spec.name;
-    this.spec = spec;
-    this.signal = signal;
-    this.window = window;
-    this.head = window.head;
-    this.out = new Float32Array(0);
-    /** Song frame at which a departing voice falls silent for good; Infinity while it stays. */
-    this.endAt = Infinity;
-    /** The last frame before fades. */
-    this.last = new Float64Array(MOST_CHANNELS);
-    /** Kinds of faults that people were told of. */
-    this.told = new Set();
-    this.forget();
-    this.revive();
-  }
-
-  /** The windows of its helpers, as far as they were called. */
-  get cells() {
-    return this.signal.cells?.windows ?? [];
-  }
-
-  /** Has room for `frames` frames of `channels` channels. */
-  reserve(frames, channels) {
-    if (this.out.length < frames * channels) {
-      this.out = new Float32Array(frames * channels);
-      this.bytes = new Uint8Array(this.out.buffer);
-    }
-  }
-
-  /** Forgets what was counted about the output. */
-  forget() {
-    this.badFrames = 0;
-    this.oddReturns = 0;
-    /** Song frames of the first of each. */
-    this.firstBad = undefined;
-    this.firstOdd = undefined;
-    /** Loudest sample before fades. */
-    this.peak = 0;
-  }
-
-  /** From now on the voice falls silent from its last frame; `error` says why. */
-  fail(error) {
-    this.failed = error;
-    this.call = fall;
-    this.self = undefined;
-    this.argument = this;
-  }
-
-  /** The voice's own code is called, whether it failed before or not. */
-  revive() {
-    this.failed = undefined;
-    this.call = this.spec.call;
-    this.self = this.spec.self;
-    this.argument = this.spec.takesRate ? this.signal.sr : this.signal;
-  }
-}
-
-function fall({ last }) {
-  for (let c = 0; c < last.length; c++) last[c] = Math.abs(last[c]) < 1e-6 ? 0 : last[c] * FALL;
-  return last;
-}
+import { finish } from './finish.js';
+import { GUARD, NOBODY } from './guard.js';
+import { QUANTUM, takeBlock, takeFrame } from './player.js';
+import { Steps } from './steps.js';
 
 /** Renders song frames `from .. from + frames` of all players into their `out`, beginning at frame `at` there.
  *  A player that throws fails, by name, and the others go on from the same sample. */
 export class Loop {
   #guard;
   #channels;
-  #frame = 0;
-  #voice = 0;
-  /** The list that runs, or ran last. */
+  #rate;
+  /** The list that runs, or ran last, and who of it is what. */
   players = [];
+  #stepped = [];
+  #blocks = [];
+  /** Of the run: its song frame, its place in `out`, its frames. */
+  #from = 0;
+  #at = 0;
+  #frames = 0;
+  /** How far it is: frames finished, the span that runs, the next block voice of it, the next voice in step, and the frame
+   *  that runs (in a word that generated code can write). */
+  #done = 0;
+  #span = 0;
+  #block = 0;
+  #voice = 0;
+  #cursor = new Int32Array(1);
+  /** The list that `specialise` was given, and code made for it; the code that runs, if it is that list. */
+  #special = { players: undefined, steps: undefined };
+  #steps;
 
-  constructor(guard, channels) {
+  constructor(guard, channels, rateHz) {
     this.#guard = guard;
     this.#channels = channels;
+    this.#rate = rateHz;
   }
 
   /** `onFailure(player, error)` hears of each failure first; what it throws ends the run. */
   run(players, from, frames, at, onFailure) {
-    this.players = players;
-    this.#frame = 0;
-    this.#voice = 0;
+    this.#begin(players, from, frames, at);
     for (;;) {
       try {
-        this.#steps(players, from, frames, at);
+        this.#go();
         break;
       } catch (error) {
         const player = players[this.#guard[GUARD.voice] - 1];
+        this.#stopAt(player);
         onFailure(player, error);
         player.fail(error);
-        this.#voice = players.indexOf(player);
       }
     }
+    this.#finish(frames);
     this.#guard[GUARD.voice] = NOBODY;
     this.#guard[GUARD.beat] += 1;
   }
 
-  #steps(players, from, frames, at) {
+  /** What is rendered up to the present frame is finished: a fade that is asked for now begins here. */
+  settle() {
+    this.#finish(this.#cursor[0]);
+  }
+
+  /** These players play on as they are: from now on code of their own renders them. */
+  specialise(players) {
+    this.#sort(players);
+    const place = { guard: this.#guard, cursor: this.#cursor, channels: this.#channels, rate: this.#rate };
+    this.#special = { players, steps: new Steps(this.#stepped, place) };
+  }
+
+  /** Whether that was done for this list. */
+  isSpecialFor(players) {
+    return this.#special.players === players && this.#special.steps.fits();
+  }
+
+  #begin(players, from, frames, at) {
+    this.#sort(players);
+    this.#steps = this.isSpecialFor(players) ? this.#special.steps : undefined;
+    this.#from = from;
+    this.#at = at;
+    this.#frames = frames;
+    this.#done = this.#span = this.#block = this.#voice = this.#cursor[0] = 0;
+  }
+
+  #sort(players) {
+    this.players = players;
+    this.#stepped = [];
+    this.#blocks = [];
+    for (let i = 0; i < players.length; i++) {
+      players[i].place = i + 1;
+      (players[i].spec.block ? this.#blocks : this.#stepped).push(players[i]);
+    }
+  }
+
+  #go() {
+    while (this.#span < this.#frames) {
+      const end = this.#blocks.length > 0 ? Math.min(this.#span + QUANTUM, this.#frames) : this.#frames;
+      for (; this.#block < this.#blocks.length; this.#block++) this.#renderBlock(this.#blocks[this.#block], end);
+      if (this.#steps) this.#steps.run(this.#from, this.#cursor[0], end, this.#at);
+      else this.#renderSteps(end);
+      this.#cursor[0] = this.#span = end;
+      this.#voice = this.#block = 0;
+    }
+  }
+
+  #renderBlock(player, end) {
+    const channels = this.#channels;
+    const base = (this.#at + this.#span) * channels;
+    if (player.failed) {
+      for (let i = base; i < (this.#at + end) * channels; i += channels) takeFrame(player, player.call(player), i, channels);
+      return;
+    }
+    const { signal, spec } = player;
+    this.#guard[GUARD.voice] = player.place;
+    signal.n = this.#from + this.#span;
+    signal.t = signal.n / this.#rate;
+    spec.call.call(spec.self, player.planes, signal);
+    takeBlock(player, base, end - this.#span, channels);
+  }
+
+  #renderSteps(end) {
     const guard = this.#guard;
     const channels = this.#channels;
-    const count = players.length;
+    const stepped = this.#stepped;
+    const count = stepped.length;
     let first = this.#voice;
-    for (let f = this.#frame; f < frames; f++) {
-      this.#frame = f;
-      const n = from + f;
-      const base = (at + f) * channels;
+    for (let f = this.#cursor[0]; f < end; f++) {
+      this.#cursor[0] = f;
+      const n = this.#from + f;
+      const t = n / this.#rate;
+      const base = (this.#at + f) * channels;
       for (let i = first; i < count; i++) {
-        const player = players[i];
-        guard[GUARD.voice] = i + 1;
-        const signal = player.signal;
+        const player = stepped[i];
+        guard[GUARD.voice] = player.place;
+        const { signal, call, out } = player;
         signal.n = n;
-        signal.t = n / signal.sr;
-        this.#store(player, player.call.call(player.self, player.argument), base);
+        signal.t = t;
+        const value = call(player.argument);
+        if (typeof value === 'number') {
+          out[base] = out[base + 1] = value;
+          for (let c = 2; c < channels; c++) out[base + c] = 0;
+        } else {
+          takeFrame(player, value, base, channels);
+        }
       }
       first = 0;
     }
   }
 
-  #store(player, value, base) {
-    let left;
-    let right;
-    if (typeof value === 'number') {
-      left = right = value;
-    } else if (value !== null && typeof value === 'object') {
-      left = value[0];
-      right = value.length > 1 ? value[1] : left;
-    }
-    left = sound(player, left);
-    right = sound(player, right);
-    const head = player.head;
-    if (head[HEAD.left] > 0) fade(head);
-    const gain = head[HEAD.gain];
-    const { last, out } = player;
-    last[0] = left;
-    last[1] = right;
-    out[base] = left * gain;
-    out[base + 1] = right * gain;
-    for (let c = 2; c < this.#channels; c++) {
-      last[c] = c < value?.length ? sound(player, value[c]) : 0;
-      out[base + c] = last[c] * gain;
-    }
+  /** A player has thrown: the run goes on from where it is, and `last` of the player is its last frame. */
+  #stopAt(player) {
+    this.#steps = undefined;
+    const isBlock = player.spec.block;
+    if (!isBlock) this.#voice = this.#stepped.indexOf(player);
+    const frame = this.#cursor[0];
+    if (frame <= this.#done) return;
+    const base = (this.#at + frame - 1) * this.#channels;
+    for (let c = 0; c < this.#channels; c++) player.last[c] = player.out[base + c];
   }
-}
 
-/** A sample as it may be heard: what is no number is silence, what is no sound is cut; both are counted. */
-function sound(player, value) {
-  if (typeof value !== 'number') {
-    player.oddReturns += 1;
-    player.firstOdd ??= player.signal.n;
-    return 0;
+  #finish(frame) {
+    const range = { begin: this.#at + this.#done, end: this.#at + frame, song: this.#from + this.#done, channels: this.#channels };
+    for (const player of this.players) finish(player, range);
+    this.#done = frame;
   }
-  if (!(value <= LOUDEST && value >= -LOUDEST)) return cut(player, value);
-  const loud = Math.abs(value);
-  if (loud > player.peak) player.peak = loud;
-  return value;
-}
-
-function cut(player, value) {
-  player.badFrames += 1;
-  player.firstBad ??= player.signal.n;
-  if (value !== value) return 0;
-  player.peak = LOUDEST;
-  return value > 0 ? LOUDEST : -LOUDEST;
-}
-
-function fade(head) {
-  head[HEAD.left] -= 1;
-  head[HEAD.gain] = head[HEAD.left] === 0 ? head[HEAD.target] : head[HEAD.gain] + head[HEAD.step];
-}
-
-/** Moves the gain of a voice to `target` over `frames`, from wherever it is. */
-export function fadeTo(head, target, frames) {
-  if (head[HEAD.target] === target && (head[HEAD.left] > 0 || head[HEAD.gain] === target)) return;
-  head[HEAD.target] = target;
-  head[HEAD.left] = Math.max(1, Math.round(frames));
-  head[HEAD.step] = (target - head[HEAD.gain]) / head[HEAD.left];
-}
-
-/** Whether a voice is heard among `players`: not muted, and solo where any is that stays. */
-export function audible({ head }, players) {
-  if (head[HEAD.muted] === 1) return false;
-  return head[HEAD.solo] === 1 || !players.some((player) => player.endAt === Infinity && player.head[HEAD.solo] === 1);
 }

@@ -2,9 +2,9 @@
 //
 // It is made by the host and handed to every evaluator in turn, so that the state outlives a terminated one.
 
-/** Slots in front of every window that belong to the evaluator: the voice's random seed, its fade, and what mute and solo
- *  want of it. They are restored with the state, so that what code does to them in a shadow run or a replay is undone. */
-export const HEAD = Object.freeze({ random: 0, gain: 1, target: 2, step: 3, left: 4, muted: 5, solo: 6, slots: 8 });
+/** Slots in front of every window that belong to the evaluator: the voice's random seed, its fade, what mute and solo
+ *  want of it, and the song frame at which its position is 0. They are restored with the state, so that what code does to them in a shadow run or a replay is undone. */
+export const HEAD = Object.freeze({ random: 0, gain: 1, target: 2, step: 3, left: 4, muted: 5, solo: 6, begun: 7, slots: 8 });
 
 /** A voice has this many channels at most. */
 export const MOST_CHANNELS = 8;

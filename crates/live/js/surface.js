@@ -11,12 +11,13 @@ const KANON_SLOTS = 1024;
 /** A session has 64 rings. */
 export const MOST_VOICES = 64;
 const LONGEST_NAME_BYTES = 64;
+const MOST_GAIN_DB = 24;
 
 /** The voices that a piece of code wants, by name, in order of their first `play`. */
 export class Score {
   /** With `previous`, code adds to that score; what it has changed is done. */
   constructor(previous) {
-    const voices = previous && [...previous.voices].map(([name, spec]) => [name, { ...spec, changeFade: undefined }]);
+    const voices = previous && [...previous.voices].map(([name, spec]) => [name, { ...spec, changeFade: undefined, position: undefined }]);
     this.voices = new Map(voices);
     /** Fade in seconds of voices that this score stopped by name; `clear(fade)` sets it for all others. */
     this.stops = new Map();
@@ -46,11 +47,13 @@ function surface(score, { sr, makeMemory, hooks, library }) {
 
   const play = (name, fn, options) => {
     const voice = checkName('play', name);
-    if (typeof fn !== 'function') {
-      throw new UsageError(`play('${voice}', ...) needs a function of s that returns a number or [left, right]`);
+    const block = typeof fn?.process === 'function';
+    if (typeof fn !== 'function' && !block) {
+      throw new UsageError(`play('${voice}', ...) needs a function of s that returns a number or [left, right], or { process(out, s) }`);
     }
     atTopLevel('play() and kanon() belong');
-    declare({ ...voiceOptions(voice, options, PLAY_SLOTS), name: voice, shape: 'play', call: fn });
+    const code = block ? { call: fn.process, self: fn, block } : { call: fn };
+    declare({ ...voiceOptions(voice, options, PLAY_SLOTS), name: voice, shape: 'play', ...code });
   };
 
   const kanon = (id, factory, options) => {
@@ -79,6 +82,23 @@ function surface(score, { sr, makeMemory, hooks, library }) {
     if (score.voices.has(voice)) Object.assign(score.voices.get(voice), { [member]: value, changeFade });
   };
 
+  const [mute, unmute, solo] = [set('muted', true), set('muted', false), set('solo', true)];
+  const unsolo = (name, fade) => {
+    const voices = name === undefined ? [...score.voices.keys()] : [name];
+    for (const voice of voices) set('solo', false)(voice, fade);
+  };
+
+  const setPosition = (name, seconds) => {
+    const voice = checkName('setPosition', name);
+    if (!Number.isFinite(seconds)) throw new UsageError(`setPosition('${voice}', seconds): seconds is a number, not ${seconds}`);
+    if (hooks.sounding()) {
+      hooks.setPosition(voice, seconds);
+      return;
+    }
+    atTopLevel('setPosition() belongs in a voice or');
+    if (score.voices.has(voice)) score.voices.get(voice).position = seconds;
+  };
+
   const stop = (name, fade) => {
     const voice = checkName('stop', name);
     const seconds = checkFade(fade);
@@ -89,6 +109,28 @@ function surface(score, { sr, makeMemory, hooks, library }) {
     atTopLevel('stop() belongs in a voice or');
     score.voices.delete(voice);
     score.stops.set(voice, seconds);
+  };
+
+  /** The engine's strip of a voice: what is set here is heard at the frame of the change, over the cross-fade. */
+  const strip = (name) => {
+    const voice = checkName('strip', name);
+    const put = (member, check) => (value) => {
+      check(value);
+      atTopLevel(`strip('${voice}').${member}() belongs`);
+      const spec = score.voices.get(voice);
+      if (spec) spec.strip = { ...spec.strip, [member]: value };
+      return controls;
+    };
+    const pass = (control) => (fade) => {
+      control(voice, fade);
+      return controls;
+    };
+    const controls = {
+      gain: put('gain', checkGain),
+      pan: put('pan', checkPan),
+      ...Object.fromEntries(Object.entries({ mute, unmute, solo, unsolo }).map(([member, control]) => [member, pass(control)])),
+    };
+    return controls;
   };
 
   const clear = (fade) => {
@@ -105,15 +147,14 @@ function surface(score, { sr, makeMemory, hooks, library }) {
     stop,
     unregister: stop,
     remove: stop,
-    mute: set('muted', true),
-    unmute: set('muted', false),
-    solo: set('solo', true),
-    unsolo: (name, fade) => {
-      if (name !== undefined) set('solo', false)(name, fade);
-      else for (const voice of [...score.voices.keys()]) set('solo', false)(voice, fade);
-    },
+    mute,
+    unmute,
+    solo,
+    unsolo,
+    strip,
     list: () => [...score.voices.keys()],
     clear,
+    setPosition,
     console: hooks?.console,
     ...library,
   };
@@ -154,13 +195,23 @@ function checkFade(fade) {
   return fade;
 }
 
+function checkGain(db) {
+  if (typeof db === 'number' && db <= MOST_GAIN_DB) return;
+  throw new UsageError(`the gain of a strip is a number of decibels up to ${MOST_GAIN_DB}, -Infinity for none, not ${String(db)}`);
+}
+
+function checkPan(place) {
+  if (typeof place === 'number' && place >= -1 && place <= 1) return;
+  throw new UsageError(`the pan of a strip is a number from -1 (left) to 1 (right), not ${String(place)}`);
+}
+
 function voiceOptions(voice, options, slots) {
   const given = typeof options === 'number' ? { fade: options } : options ?? {};
   const wanted = given.slots ?? slots;
   if (!Number.isInteger(wanted) || wanted < 1) {
     throw new UsageError(`${voice}: slots is a whole number from 1 on, not ${wanted}`);
   }
-  return { fade: checkFade(given.fade), slots: wanted, muted: false, solo: false };
+  return { fade: checkFade(given.fade), slots: wanted, muted: false, solo: false, strip: { gain: 0, pan: 0 } };
 }
 
 /** The names under which code finds all this, in the order of `values`. */

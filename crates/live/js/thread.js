@@ -1,7 +1,7 @@
 // The evaluator's thread as the host sees it: started, watched, and replaced when user code hangs in it or ends it.
 
 import { Worker } from 'node:worker_threads';
-import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './render.js';
+import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './guard.js';
 import { makeShared } from './state.js';
 
 /** The watchdog counts its own turns, not wall time: a process that was stopped as a whole has not hung. */

@@ -4,7 +4,8 @@
 // all voices of a session stay on one time line. The head, the origin and the rings' offsets are kept in shared memory:
 // an evaluator that had to be terminated leaves its successor everything it needs.
 
-import { ENGINE, extend } from '../../../sdk/js/layout.js';
+import { EventWriter } from '../../../sdk/js/events.js';
+import { ENGINE, EVENT_KIND, extend } from '../../../sdk/js/layout.js';
 import { Commit } from '../../../sdk/js/ring.js';
 import { Arena } from './arena.js';
 import { Loop } from './render.js';
@@ -14,6 +15,8 @@ const CLOCK = { head: 0, origin: 1, known: 2 };
 /** What is noted of each ring, and what may have become of it. */
 const RING = { offset: 0, position: 1, phase: 2, words: 4 };
 const PHASE = { fresh: 0, started: 1, ended: 2 };
+/** So long after a change, beyond the lead, the voices get code made for them. */
+const SETTLED_S = 0.5;
 /** Snapshots reach this much further back than the target lead: a cover may go beyond it. */
 const REACH_S = 0.5;
 
@@ -21,16 +24,20 @@ export class Timeline {
   #clock;
   #ringWords;
   #engineFrame;
+  #events;
+  /** Gain in dB and pan of each ring's strip, as far as that is known. */
+  #strips = new Map();
 
   /** `setup` is what the host knows of the session; `shared` its shared memory, see `makeShared`. */
   constructor(control, setup, shared) {
     this.control = control;
     this.setup = setup;
     this.commit = new Commit(control);
+    this.#events = new EventWriter(control);
     this.arena = new Arena(shared, setup.windows, setup.capacityFrames + REACH_S * setup.rateHz);
     this.snapshots = new Snapshots(shared);
     this.guard = new Int32Array(shared.guard);
-    this.loop = new Loop(this.guard, setup.channels);
+    this.loop = new Loop(this.guard, setup.channels, setup.rateHz);
     /** Everything that is rendered, departing voices included. */
     this.players = [];
     this.rings = new Map();
@@ -43,6 +50,8 @@ export class Timeline {
     /** What is rendered now was, or will be, rendered another time: its words to people count then. */
     this.rehearsing = false;
     this.slots = 0;
+    /** Frames rendered since the last change. */
+    this.sinceChange = 0;
     /** Time spent rendering and frames rendered, for the load. */
     this.busyMs = 0;
     this.renderedFrames = 0;
@@ -91,6 +100,7 @@ export class Timeline {
     // What a flush has ended is followed by a start behind it.
     if (words[RING.phase] === PHASE.ended) ring.position = words[RING.position] >>> 0;
     this.rings.set(name, ring);
+    if (words[RING.phase] === PHASE.fresh) this.#strips.set(ring, { gain: 0, pan: 0 });
     this.slots = Math.max(this.slots, ring.slot + 1);
   }
 
@@ -102,10 +112,24 @@ export class Timeline {
     words[RING.phase] = ring.needsStart ? PHASE.ended : PHASE.started;
   }
 
+  /** Sets the strip of a voice from engine frame `frame` on, where it is not so already. */
+  setStrip(name, { gain, pan }, frame) {
+    const ring = this.rings.get(name);
+    const known = this.#strips.get(ring);
+    const push = (kind, value) =>
+      this.#events.push({ at: frame >>> 0, slot: ring.slot, kind, value, rampFrames: this.setup.crossfadeFrames });
+    const gainIsSet = known?.gain === gain || push(EVENT_KIND.gain, 10 ** (gain / 20));
+    const panIsSet = known?.pan === pan || push(EVENT_KIND.pan, pan);
+    // What found no room in the queue is tried again at the next change.
+    if (gainIsSet && panIsSet) this.#strips.set(ring, { gain, pan });
+    else this.#strips.delete(ring);
+  }
+
   dropRing(name) {
     const ring = this.rings.get(name);
     this.#wordsOf(ring)[RING.phase] = PHASE.fresh;
     this.rings.delete(name);
+    this.#strips.delete(ring);
     ring.close();
   }
 
@@ -181,6 +205,9 @@ export class Timeline {
     }
     if (ended) this.commit.publish();
     this.head = from + this.chunk;
+    this.sinceChange += this.chunk;
+    const { leadFrames, rateHz } = this.setup;
+    if (this.sinceChange > leadFrames + SETTLED_S * rateHz && !this.loop.isSpecialFor(this.players)) this.loop.specialise(this.players);
   }
 
   /** Closes the future of a departing voice at its end; counts with the next commit. */

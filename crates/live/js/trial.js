@@ -3,7 +3,8 @@
 
 import { Cells } from './cells.js';
 import { SourceError, compile, lineOf, locate, placeIn } from './compile.js';
-import { GUARD, NOBODY, PLAYING, Player, Signal, TAKE_OVER, TOP_LEVEL } from './render.js';
+import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './guard.js';
+import { Player, Signal } from './player.js';
 import { HEAD, random, seed } from './state.js';
 import { NAMES, Score, values } from './surface.js';
 
@@ -251,6 +252,7 @@ export class Trial {
     const signal = new Signal(spec.name, index, {
       sr: this.#timeline.setup.rateHz,
       state: window.state,
+      head: window.head,
       random: () => random(window.head),
       cells: new Cells((...wanted) => this.#cell(signal, ...wanted)),
     });

@@ -1,6 +1,8 @@
 // Warming the evaluator itself before any user code is there: a cold hot loop would make the first sound late.
 
-import { GUARD, Loop, NOBODY, Player, Signal } from './render.js';
+import { GUARD, NOBODY } from './guard.js';
+import { Player, Signal } from './player.js';
+import { Loop } from './render.js';
 import { HEAD } from './state.js';
 
 const VOICES = 6;
@@ -10,7 +12,7 @@ const ROUNDS = 24;
 /** Runs the hot loop over a few voices of different kinds until the runtime has compiled it. */
 export function warmLoop() {
   const guard = new Int32Array(16);
-  const loop = new Loop(guard, 2);
+  const loop = new Loop(guard, 2, 48000);
   const kinds = [
     (s) => Math.sin((s.state[0] += 0.01)),
     (s) => [s.t % 1, s.dt],
@@ -20,7 +22,7 @@ export function warmLoop() {
   const players = Array.from({ length: VOICES }, (_, i) => {
     const window = { head: new Float64Array(HEAD.slots), state: new Float64Array(8) };
     window.head[HEAD.gain] = 1;
-    const player = new Player({ name: `warm ${i}`, call: kinds[i % kinds.length] }, window, new Signal('', i, { sr: 48000, state: window.state }));
+    const player = new Player({ name: `warm ${i}`, call: kinds[i % kinds.length] }, window, new Signal('', i, { sr: 48000, ...window }));
     player.reserve(FRAMES, 2);
     return player;
   });
