@@ -7,6 +7,7 @@
 mod backend;
 mod cli;
 mod commands;
+mod code_runtime;
 mod complete;
 mod console;
 mod daemon;
@@ -62,6 +63,8 @@ fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Doctor(args) => commands::doctor::run(args, audio),
         Command::Hush(_) => commands::hush::run(audio),
         Command::Completions(args) => commands::completions::run(args),
+        #[cfg(feature = "quickjs")]
+        Command::Quickjs(args) => commands::quickjs::run(args),
     }
 }
 

@@ -7,7 +7,7 @@ import { PieceConsole } from './console.js';
 import { instruments } from './library/index.js';
 import { Toolbox } from './library/toolbox.js';
 import { audible, fadeTo } from './finish.js';
-import { GUARD } from './guard.js';
+import { GUARD, pulse } from './guard.js';
 import { HEAD, random } from './state.js';
 import { Score } from './surface.js';
 import { takeOver } from './takeover.js';
@@ -134,6 +134,7 @@ export class Evaluator {
   /** A sign of life, for the host's watchdog, whether anything plays or not. */
   beat() {
     this.timeline.guard[GUARD.beat] += 1;
+    pulse(false);
   }
 
   /** Renders until the target lead or for `budgetMs`. Returns whether it is there. */

@@ -3,7 +3,7 @@
 
 import { Cells } from './cells.js';
 import { SourceError, compile, lineOf, locate, placeIn } from './compile.js';
-import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './guard.js';
+import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL, pulse } from './guard.js';
 import { Player, Signal } from './player.js';
 import { HEAD, random, seed } from './state.js';
 import { NAMES, Score, values } from './surface.js';
@@ -186,9 +186,11 @@ export class Trial {
     };
     hooks.reseed(seed(this.file));
     guard[GUARD.voice] = TOP_LEVEL;
+    pulse(true);
     this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks, library: hooks.library }));
     this.score.open = false;
     guard[GUARD.voice] = NOBODY;
+    pulse(false);
     this.#patches = [];
     for (const [name, before] of this.#before) {
       const { state } = this.#planned.get(placeOf(name));

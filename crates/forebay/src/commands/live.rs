@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::{Args, ValueHint};
-use live::{Edit, Event, Live, LiveOptions, Runtime, StartError};
+use live::{Edit, Event, Live, LiveOptions, StartError};
 use protocol::Status;
 use serde_json::{Value, json};
 
 use crate::cli::AudioArgs;
+use crate::code_runtime::{self, RuntimeArgs};
 use crate::commands::status::whole;
 use crate::console::Console;
 use crate::daemon::ensure;
@@ -24,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   forebay live song.js                    play it; every save is heard at once; Ctrl-C fades out
   forebay live song.js --lead 300 --backend null
+  forebay live song.js --runtime quickjs
   forebay live song.js --json             what happens, one JSON line each, for editors";
 
 /// How often signals and the status line are looked at.
@@ -42,18 +44,21 @@ pub(crate) struct LiveArgs {
     /// Name of the producer [default: the name of the file]
     #[arg(long)]
     name: Option<String>,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
 }
 
 /// Plays the script until told to stop.
 pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
     readable(&args.file)?;
     // Looked for first: without it no daemon is needed.
-    let runtime = Runtime::find().map_err(|error| Trouble::new(Exit::NoRuntime, error))?;
+    let runtime = args.runtime.find()?;
     let interrupt = Interrupt::take()?;
     let mut line = StatusLine::stderr();
     for note in ensure::daemon(audio)?.0 {
         line.say(&format!("forebay: {note}"));
     }
+    line.say(&format!("forebay: {}", code_runtime::line(&runtime)));
     let mut options = LiveOptions::new(&args.file);
     options.runtime = Some(runtime);
     options.name.clone_from(&args.name);

@@ -15,7 +15,7 @@ use clap::{Args, ValueHint};
 use control::{NoHooks, Server, Settings};
 use device::{CloseError, FileWant, Notice, Supervisor, SupervisorConfig, Want};
 use engine::EngineConfig;
-use live::{Event, Live, LiveOptions, Runtime};
+use live::{Event, Live, LiveOptions};
 use media::WriteError;
 use protocol::LeadSetting;
 use ring::sync::{AtomicU32, Ordering};
@@ -23,6 +23,7 @@ use serde_json::json;
 use units::{ChannelCount, SampleRate};
 
 use crate::cli::{AudioArgs, Lead};
+use crate::code_runtime::{self, RuntimeArgs};
 use crate::commands::live::{as_text, not_started, readable};
 use crate::fresh_file::FreshFile;
 use crate::interrupt::Interrupt;
@@ -52,6 +53,8 @@ pub(crate) struct RenderArgs {
     /// How much of it
     #[arg(long, value_name = "N", value_parser = seconds)]
     seconds: f64,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -70,7 +73,7 @@ pub(crate) fn run(args: &RenderArgs, audio: &AudioArgs) -> Result<()> {
             .into());
     }
     // Looked for first: without it nothing is begun.
-    let runtime = Runtime::find().map_err(|error| Trouble::new(Exit::NoRuntime, error))?;
+    let runtime = args.runtime.find()?;
     let interrupt = Interrupt::take()?;
     let rate = audio.rate.map_or(Ok(SampleRate::DEFAULT), SampleRate::new)?;
     let channels = audio.channels.map_or(Ok(ChannelCount::STEREO), |n| ChannelCount::new(n.into()))?;
@@ -87,6 +90,8 @@ pub(crate) fn run(args: &RenderArgs, audio: &AudioArgs) -> Result<()> {
     }
     let settings = Settings { socket: socket.display().to_string(), ..Settings::default() };
     let server = Server::start(listener, engine, settings, Arc::new(NoHooks))?;
+    let mut line = StatusLine::stderr();
+    line.say(&format!("forebay: {}", code_runtime::line(&runtime)));
     let mut options = LiveOptions::new(&args.file);
     options.socket = Some(socket);
     options.runtime = Some(runtime);
@@ -98,7 +103,7 @@ pub(crate) fn run(args: &RenderArgs, audio: &AudioArgs) -> Result<()> {
         live,
         notices,
         begun,
-        line: StatusLine::stderr(),
+        line,
         started: Instant::now(),
         rate,
         total,
