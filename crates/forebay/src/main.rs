@@ -6,8 +6,8 @@
 
 mod backend;
 mod cli;
-mod commands;
 mod code_runtime;
+mod commands;
 mod complete;
 mod console;
 mod daemon;

@@ -55,6 +55,13 @@ pub(crate) fn run(entry: &Path, arguments: Vec<String>) -> Result<i32, HostError
     Ok(0)
 }
 
+/// What became of a job.
+enum Job {
+    None,
+    Done,
+    Threw(Persistent<Value<'static>>),
+}
+
 struct Machine {
     runtime: Runtime,
     shared: Rc<Shared>,
@@ -188,7 +195,8 @@ impl Machine {
 
     fn dispatch(&mut self, event: Event) {
         let Event { realm, handle, what, about } = event;
-        self.turn(realm, |ctx, doors| {
+        let Some(doors) = self.doors(realm) else { return };
+        self.turn(realm, |ctx| {
             let (a, b) = about.into_arguments(ctx)?;
             doors.dispatch.restore(ctx)?.call((handle, what, a, b))
         });
@@ -207,25 +215,27 @@ impl Machine {
         let home = Home { shared: Rc::clone(&self.shared), realm: Rc::clone(&state) };
         let made = context.with(|ctx| {
             let natives = natives::make(&ctx, &home)?;
-            ctx.globals().set(modules::NATIVE_GLOBAL, natives)?;
-            Module::import(&ctx, modules::START).map(drop)
+            ctx.globals().set(modules::NATIVE_GLOBAL, natives)
         });
         self.realms.insert(id, Realm { context, state });
         made?;
-        self.settle(id);
-        let module = module.to_owned();
-        self.turn(id, move |ctx, _| Module::import(ctx, module).map(drop));
+        for name in [modules::START, module] {
+            self.turn(id, |ctx| Module::import(ctx, name).map(drop));
+        }
         Ok(())
     }
 
+    fn doors(&self, id: RealmId) -> Option<Doors> {
+        self.realms.get(&id)?.state.doors.borrow().clone()
+    }
+
     /// `work` in a realm that lives, and all that follows from it.
-    fn turn(&mut self, id: RealmId, work: impl FnOnce(&Ctx<'_>, Doors) -> rquickjs::Result<()>) {
+    fn turn(&mut self, id: RealmId, work: impl FnOnce(&Ctx<'_>) -> rquickjs::Result<()>) {
         let Some(realm) = self.realms.get(&id).filter(|realm| !realm.state.has_ended()) else { return };
-        let Some(doors) = realm.state.doors.borrow().clone() else { return };
         self.limit_memory(id);
         self.shared.watchdog.begin(&realm.state);
         let failed = realm.context.with(|ctx| {
-            let thrown = work(&ctx, doors).catch(&ctx).err();
+            let thrown = work(&ctx).catch(&ctx).err();
             thrown.map(|thrown| Persistent::save(&ctx, value_of(&ctx, thrown)))
         });
         if let Some(thrown) = failed {
@@ -247,21 +257,21 @@ impl Machine {
             if self.has_ended(id) || self.shared.watchdog.is_over() {
                 return;
             }
-            match self.runtime.execute_pending_job() {
-                Ok(true) => {}
-                Ok(false) => {
-                    if !self.tell_rejections() {
-                        return;
-                    }
-                }
-                Err(failed) => {
-                    let thrown = failed.0.with(|ctx| {
-                        let thrown = ctx.catch();
-                        Persistent::save(&ctx, thrown)
-                    });
-                    self.uncaught(id, thrown);
-                }
+            match self.run_job() {
+                Job::Done => {}
+                Job::Threw(thrown) => self.uncaught(id, thrown),
+                Job::None if self.tell_rejections() => {}
+                Job::None => return,
             }
+        }
+    }
+
+    fn run_job(&self) -> Job {
+        match self.runtime.execute_pending_job() {
+            Ok(true) => Job::Done,
+            Ok(false) => Job::None,
+            // What is not taken would be thrown again, at somebody else.
+            Err(failed) => Job::Threw(failed.0.with(|ctx| Persistent::save(&ctx, ctx.catch()))),
         }
     }
 
@@ -313,8 +323,8 @@ impl Machine {
         let Some(realm) = self.realms.remove(&id) else { return };
         self.shared.handles.borrow_mut().remove_all(id);
         self.shared.mail.borrow_mut().retain(|event| event.realm != id);
+        self.drop_jobs(&realm);
         self.shared.rejections.borrow_mut().retain(|rejection| rejection.realm != id);
-        self.drop_jobs(&realm.state);
         realm.state.doors.borrow_mut().take();
         let end = realm.state.end.borrow_mut().take();
         let parent = realm.state.parent;
@@ -333,11 +343,13 @@ impl Machine {
     }
 
     /// Jobs can't be taken out of the queue. With no memory to be had they can't put others in; each is interrupted at once.
-    fn drop_jobs(&mut self, ended: &Rc<RealmState>) {
-        self.shared.watchdog.begin(ended);
+    fn drop_jobs(&self, ended: &Realm) {
+        self.shared.watchdog.begin(&ended.state);
         self.runtime.set_memory_limit(NO_BYTES);
-        let left = (0..MOST_LEFT_JOBS).find(|_| matches!(self.runtime.execute_pending_job(), Ok(false)));
+        let left = (0..MOST_LEFT_JOBS).find(|_| matches!(self.run_job(), Job::None));
         self.runtime.set_memory_limit(WORKER_BYTES + RESERVE_BYTES);
+        // An error for which there was no memory may be left of them, and would be taken for that of the next module.
+        ended.context.with(|ctx| drop(ctx.catch()));
         self.shared.watchdog.end();
         if left.is_none() {
             eprintln!("what a worker has left behind does not end");
