@@ -368,6 +368,20 @@ impl Machine {
     }
 }
 
+impl Drop for Machine {
+    /// What is kept of a realm's values goes before the runtime that they belong to.
+    fn drop(&mut self) {
+        self.shared.mail.borrow_mut().clear();
+        self.shared.rejections.borrow_mut().clear();
+        for realm in self.realms.values() {
+            realm.state.doors.borrow_mut().take();
+        }
+        self.realms.clear();
+        self.runtime.set_interrupt_handler(None);
+        self.runtime.set_host_promise_rejection_tracker(None);
+    }
+}
+
 fn value_of<'js>(ctx: &Ctx<'js>, thrown: CaughtError<'js>) -> Value<'js> {
     match thrown {
         CaughtError::Exception(exception) => exception.into_value(),
