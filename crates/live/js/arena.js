@@ -9,6 +9,8 @@ import { HEAD, LINE, seed } from './state.js';
 
 /** The key of a voice's own window. */
 const OWN = '';
+/** Whose window belongs to no voice but to all of them: no voice can be called so. */
+export const SESSION = '';
 
 /** All windows of all voices. */
 export class Arena {
@@ -43,16 +45,21 @@ export class Arena {
   /** Plain objects from which another evaluator rebuilds the same windows. */
   describe() {
     const plain = ({ name, key, shape, offset, slots, line, born }) => ({ name, key, shape, offset, slots, line, born });
-    return [...this.#voices.values()].flatMap((windows) => [...windows.values()].map(plain));
+    return [...this.windows()].map(plain);
   }
 
   window(name, key = OWN) {
     return this.#voices.get(name)?.get(key);
   }
 
+  /** All windows, of whomever. */
+  *windows() {
+    for (const windows of this.#voices.values()) yield* windows.values();
+  }
+
   /** Names of the voices that have windows. */
   names() {
-    return [...this.#voices.keys()];
+    return [...this.#voices.keys()].filter((name) => name !== SESSION);
   }
 
   /** The window that voice `name` shall have under `key`: its present one where shape and size agree, else a new one that

@@ -36,14 +36,14 @@ export function roomForChange(timeline, names) {
   return [...rings].every((ring) => ring.pendingMarkers < MARKERS_PER_RING - 2 && ring.spaceFrames >= cover);
 }
 
-/** Makes `trial` audible. `lastChange` is the engine frame of the change before. Throws a `SourceError`, with everything
+/** Makes `trial` audible, at engine frame `at` if that is given. `lastChange` is the engine frame of the change before. Throws a `SourceError`, with everything
  *  as before, when the new code fails in its first frames. Returns figures for people. */
-export function enter(timeline, trial, { lastChange, onFailure }) {
+export function enter(timeline, trial, { at, lastChange, onFailure }) {
   const began = performance.now();
   timeline.refresh();
   const asked = timeline.now;
   const beginning = timeline.origin === undefined;
-  let frame = pick(timeline, trial, { lastChange, onFailure });
+  let frame = at ?? pick(timeline, trial, { lastChange, onFailure });
   const song = beginning ? 0 : frame - timeline.origin;
   const change = plan(timeline, trial, song);
   const cover = rehearse(timeline, change, { song, began, onFailure });
@@ -84,7 +84,7 @@ function rehearse(timeline, change, { song, began, onFailure }) {
   const fresh = new Set(trial.players.filter((player) => !timeline.players.includes(player)));
   try {
     rewind(timeline, song, onFailure);
-    trial.prepare();
+    trial.prepare(song);
     fadePresent(timeline, change, song);
     fadeOut(timeline, trial.score, staying, song);
     timeline.beginSnapshots(song);

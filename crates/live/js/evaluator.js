@@ -4,15 +4,19 @@
 import { locate } from './compile.js';
 import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
 import { PieceConsole } from './console.js';
+import { Desk } from './desk.js';
+import { Keep } from './keep.js';
 import { instruments } from './library/index.js';
 import { Toolbox } from './library/toolbox.js';
 import { audible, fadeTo } from './finish.js';
 import { GUARD, pulse } from './guard.js';
 import { HEAD, random } from './state.js';
+import { Shelf } from './shelf.js';
 import { Score } from './surface.js';
-import { takeOver } from './takeover.js';
+import { rejoin, rehearseAll, takeOver } from './takeover.js';
 import { Timeline } from './timeline.js';
-import { Silence, Trial } from './trial.js';
+import { Trial } from './trial.js';
+import { Silence, Turn } from './turn.js';
 
 /** Starved for longer than this, the song goes on where it stopped instead of chasing the clock. */
 const LOST_S = 0.25;
@@ -20,6 +24,9 @@ const LOST_S = 0.25;
 const PARK_MS = 2000;
 /** Fade of mute, solo and stop that are called from inside a voice. */
 const INNER_FADE_S = 0.02;
+/** Knobs that were turned so lately are still moving; the lead meanwhile. */
+const MOVING_MS = 300;
+const MOVING_LEAD_S = 0.2;
 /** Late failures that are told between two edits. */
 const MOST_LATE = 10;
 
@@ -37,13 +44,19 @@ export class Evaluator {
   #topLevelSeed = new Float64Array(1);
   #console;
   #late = new Set();
+  #turnedMs = -Infinity;
   /** The revision of the windows that the host knows. */
   #announced = 0;
+  /** What outlives the process, if the parent has given memory for it. */
+  #keep;
 
   /** `setup`: what the host knows of the session. `say(message)` reports to the host. */
   constructor(control, setup, shared, say) {
     this.timeline = new Timeline(control, setup, shared);
+    this.desk = new Desk(this.timeline.arena);
+    this.shelf = new Shelf(setup.folder, setup.sounds?.values());
     this.#say = say;
+    if (setup.keep !== undefined) this.#keep = new Keep(setup.keep);
     this.#console = new PieceConsole(say, () => this.timeline.rehearsing);
     this.hooks = this.#makeHooks();
     this.onFailure = (player, error) => this.#failed(player, error);
@@ -58,10 +71,10 @@ export class Evaluator {
     return trial;
   }
 
-  #trial({ source, file, texts }, { add, without, ...options }) {
+  #trial({ source, file, texts, sounds }, { add, without, ...options }) {
     const announce = (news) => this.#say({ kind: 'trial', ...news });
     const read = texts && ((path) => texts.get(path));
-    const trial = new Trial(this.timeline, { source, file, read, announce, ...options });
+    const trial = new Trial(this.timeline, { source, file, read, sounds, announce, ...options });
     this.#tried = { file, texts: trial.sources };
     return trial.run({ current: this.#current, add, without, hooks: this.hooks });
   }
@@ -87,14 +100,36 @@ export class Evaluator {
    *  moment: then it is to be abandoned. */
   enter(trial, { add = false } = {}) {
     const figures = enter(this.timeline, trial, { lastChange: this.#lastChange, onFailure: this.onFailure });
+    this.#keep?.turn();
     this.#lastChange = figures.engineFrame;
     this.#pending = undefined;
     this.#current = { score: trial.score, players: trial.players };
-    const entry = { source: trial.source, file: trial.file, texts: trial.sources };
+    const entry = { source: trial.source, file: trial.file, texts: trial.sources, sounds: trial.sounds };
     this.#sources = add ? [...this.#sources, entry] : [entry];
+    this.desk.play(trial.controls, { add });
+    this.shelf.keep(this.#sources.map(({ sounds }) => sounds));
     this.#late.clear();
     this.#parkRings();
     this.#announcePlayers();
+    return figures;
+  }
+
+  /** The sound files of what plays, as `{ path, stamp }`. */
+  get sounds() {
+    return this.#sources.flatMap(({ sounds }) => [...sounds].map(([path, stamp]) => ({ path, stamp })));
+  }
+
+  /** Turns values from outside, by key, if something that plays listens to them. Returns figures, or undefined. */
+  turn(values) {
+    const known = this.desk.known(values).filter(([window, value]) => window.state[0] !== value);
+    if (known.length === 0) return undefined;
+    this.#turnedMs = performance.now();
+    const { timeline, onFailure } = this;
+    const turn = new Turn(this.#current, known, timeline.costMsPerFrame);
+    const figures = enter(timeline, turn, { lastChange: this.#lastChange, onFailure });
+    this.#keep?.turn();
+    this.#lastChange = figures.engineFrame;
+    this.#current = { score: turn.score, players: turn.players };
     return figures;
   }
 
@@ -109,7 +144,7 @@ export class Evaluator {
   resume(sources, without) {
     const { timeline, onFailure } = this;
     const announce = () => this.#announcePlayers();
-    const rehearse = (source, add) => (this.#current = this.#trial(source, { add, judged: false, without }));
+    const rehearse = (source, add) => this.#rehearse(source, { add, without });
     this.#sources = sources;
     try {
       this.#current = takeOver(timeline, { sources, rehearse, announce, onFailure });
@@ -120,6 +155,45 @@ export class Evaluator {
       this.#say({ ...located, kind: 'fault', what: 'throw', message: `${located.message}: nothing plays until the next save` });
     }
     this.#parkRings();
+  }
+
+  /** Tries the code that a process before has kept, on the state that it kept. What is returned waits for its rings, and
+   *  then for `rejoin`. */
+  recall() {
+    const { timeline } = this;
+    const { texts, frame, origin, end } = this.#keep.recall();
+    // Another daemon has another clock: there the song goes on where it was kept.
+    const isSameClock = texts.daemon === timeline.setup.daemon;
+    timeline.recall({ head: frame, origin: isSameClock ? origin : timeline.now - frame });
+    this.#keep.restore(timeline.arena);
+    const trials = rehearseAll(timeline, texts.sources, (source, add) => this.#rehearse(source, { add, without: texts.failed }));
+    this.#sources = texts.sources;
+    this.#pending = trials.at(-1);
+    return { trials, players: trials.at(-1).players, end: isSameClock ? end : -Infinity };
+  }
+
+  /** The trial of code that has played before. */
+  #rehearse(source, { add, without }) {
+    const trial = this.#trial(source, { add, judged: false, without });
+    this.#current = { score: trial.score, players: trial.players };
+    this.desk.play(trial.controls, { add });
+    return trial;
+  }
+
+  /** Plays on. Returns `{ engineFrame, silentMs }`: where, and how long nothing sounded. */
+  rejoin({ trials, end }) {
+    const { engineFrame } = rejoin(this.timeline, trials, { end, onFailure: this.onFailure });
+    this.#lastChange = engineFrame;
+    this.#pending = undefined;
+    this.#parkRings();
+    this.#announcePlayers();
+    return { engineFrame, silentMs: (Math.max(0, engineFrame - end) / this.timeline.setup.rateHz) * 1000 };
+  }
+
+  /** Keeps what plays for a process after this one. */
+  save() {
+    const { arena, head, origin, players } = this.timeline;
+    if (players.length > 0) this.#keep?.save(arena, { frame: head, origin });
   }
 
   /** Fades everything out; that is done when the engine has passed the returned engine frame. */
@@ -145,17 +219,26 @@ export class Evaluator {
     this.#letGo();
     if (timeline.players.length === 0) return true;
     if (!setup.render && timeline.lead < -LOST_S * setup.rateHz) this.#catchUp();
-    const target = setup.render ? setup.capacityFrames - reserveFrames(timeline) : setup.leadFrames;
     const began = performance.now();
+    const target = this.#target(began);
     let space = timeline.space - reserveFrames(timeline);
     while (timeline.lead < target && space >= chunk) {
-      if (performance.now() - began > budgetMs) return false;
+      if (performance.now() - began > budgetMs) break;
       timeline.advance(this.onFailure);
       space -= chunk;
       this.#inspect();
       if (timeline.arena.revision !== this.#announced) this.#announcePlayers();
     }
+    this.#keep?.noteEnd(timeline.head + timeline.origin);
     return timeline.lead >= target;
+  }
+
+  /** The lead to fill to. While knobs move, most of what is rendered ahead would be for nothing. */
+  #target(nowMs) {
+    const { setup } = this.timeline;
+    if (setup.render) return setup.capacityFrames - reserveFrames(this.timeline);
+    const moves = nowMs - this.#turnedMs < MOVING_MS;
+    return moves ? Math.min(setup.leadFrames, MOVING_LEAD_S * setup.rateHz) : setup.leadFrames;
   }
 
   /** A report for people; resets what is counted between reports. */
@@ -173,6 +256,7 @@ export class Evaluator {
       busy_ms: busyMs,
       longest_chunk_ms: longestChunkMs,
       underruns: timeline.underruns,
+      controls: this.desk.describe(),
       voices: timeline.players.map(({ name, failed, endAt, head }) => ({
         name,
         slot: timeline.rings.get(name).slot,
@@ -271,25 +355,26 @@ export class Evaluator {
 
   /** All that a successor needs beside the shared memory. */
   #announcePlayers() {
-    const { players, arena } = this.timeline;
+    const { players, arena, setup } = this.timeline;
     this.#announced = arena.revision;
-    this.#say({
-      kind: 'players',
-      names: players.map((player) => player.name),
-      failed: players.filter((player) => player.failed).map((player) => player.name),
-      windows: arena.describe(),
-      sources: this.#sources,
-    });
+    const failed = players.filter((player) => player.failed).map((player) => player.name);
+    const plays = { failed, windows: arena.describe(), sources: this.#sources };
+    const { daemon, rateHz, channels } = setup;
+    this.#keep?.note({ ...plays, daemon, rateHz, channels });
+    this.#say({ ...plays, kind: 'players', names: players.map((player) => player.name) });
   }
 
   /** What code inside a voice may do to the session. */
   #makeHooks() {
-    const { arena, guard, loop, setup } = this.timeline;
+    const { arena, guard, loop, setup, transport } = this.timeline;
     const playing = () => loop.players[guard[GUARD.voice] - 1];
-    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing }));
+    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing, transport, shelf: this.shelf, desk: this.desk }));
     return {
       library,
+      shelf: this.shelf,
+      desk: this.desk,
       sounding: () => guard[GUARD.voice] > 0,
+      bpm: () => transport.bpm,
       reseed: (value) => (this.#topLevelSeed[0] = value),
       random: () => random(playing()?.head ?? this.#topLevelSeed),
       set: (name, member, value, seconds = INNER_FADE_S) => {

@@ -78,6 +78,15 @@ declare module 'forebay' {
   /** Names of the voices. */
   export function list(): string[];
 
+  /** A value from outside, `value` until it is turned, from `min` to `max`: 0 to 1 unless given. */
+  export function knob(name: string, min?: number, max?: number, value?: number): Signal<number>;
+  /** The newest number that came to an OSC address. */
+  export function osc(address: string, value?: number): Signal<number>;
+  /** A MIDI controller, scaled to `min` to `max`; the number of the newest key, how hard keys are held, bend from -1 to 1,
+   *  pressure. */
+  export function midi(controller: number, min?: number, max?: number, value?: number): Signal<number>;
+  export function midi(what: 'note' | 'gate' | 'bend' | 'pressure'): Signal<number>;
+
   export function sin(hz: Control): Signal<number>;
   export function saw(hz: Control): Signal<number>;
   export function tri(hz: Control): Signal<number>;
@@ -134,6 +143,9 @@ declare const clear: typeof import('forebay').clear;
 declare const list: typeof import('forebay').list;
 declare const setPosition: typeof import('forebay').setPosition;
 declare const strip: typeof import('forebay').strip;
+declare const knob: typeof import('forebay').knob;
+declare const osc: typeof import('forebay').osc;
+declare const midi: typeof import('forebay').midi;
 declare const sin: typeof import('forebay').sin;
 declare const saw: typeof import('forebay').saw;
 declare const tri: typeof import('forebay').tri;

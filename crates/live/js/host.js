@@ -1,9 +1,12 @@
 // The host thread: socket, file, messages, and the fate of the evaluator. It runs no user code.
 
 import fs from 'node:fs';
+import path from 'node:path';
 import { distance } from '../../../sdk/js/layout.js';
 import { connect } from '../../../sdk/js/session.js';
 import { HeldRefusal } from './held.js';
+import { Keep } from './keep.js';
+import { Sounds } from './sounds.js';
 import { Watch } from './watch.js';
 
 /** The daemon's automatic lead goes no deeper: every ring has room for that. */
@@ -35,6 +38,7 @@ export class Host {
   #saved = 0;
   #unanswered = new Map();
   #held;
+  #sounds;
   /** Rings by name, as promises; and those that are being closed. */
   #rings = new Map();
   #closing = new Map();
@@ -81,10 +85,13 @@ export class Host {
     this.#follow(this.#session);
     const { hello } = this.#session;
     this.#tell({ event: 'connected', daemon: hello.daemon, pid: hello.pid, rate_hz: hello.rate_hz, channels: hello.channels });
+    this.#sounds = new Sounds(this.#tell, hello.rate_hz);
     const setup = this.#setup(hello);
     this.#leadFrames = setup.leadFrames;
-    this.#thread.begin(setup);
-    this.#source(this.#text, { seenMs: now() });
+    const kept = this.#kept(setup);
+    this.#thread.begin({ ...setup, ...(kept && { recall: true, windows: kept.windows }) });
+    // What has changed while nobody looked is a save like any other.
+    if (kept?.sources.find(({ file: known }) => known === file)?.source !== this.#text) this.#source(this.#text, { seenMs: now() });
     for (const { code, sent } of this.#early.splice(0)) this.#source(code, sent);
   }
 
@@ -92,7 +99,9 @@ export class Host {
   receive(message) {
     if (message.op === 'stop') this.stop(message.fade_ms ?? 50);
     else if (message.op === 'send') this.#send(message.code, { seenMs: now(), add: true, file: message.name ?? 'send' });
-    else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop and send` });
+    else if (message.op === 'decoded') this.#sounds?.decoded(message);
+    else if (message.op === 'set') this.#thread.send({ op: 'set', values: message.values });
+    else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop, send and set` });
   }
 
   /** Fades everything out, then ends the process. */
@@ -109,6 +118,18 @@ export class Host {
     setTimeout(() => this.#leave(0), fadeMs + STOP_PATIENCE_MS).unref();
   }
 
+  /** What a host before has left, where it can go on. */
+  #kept({ keep, rateHz, channels }) {
+    if (keep === undefined) return undefined;
+    try {
+      const texts = new Keep(keep).recall()?.texts;
+      return texts?.rateHz === rateHz && texts.channels === channels ? texts : undefined;
+    } catch (error) {
+      this.#tell({ event: 'problem', message: `what played can't go on: ${error.message}; the piece begins anew` });
+      return undefined;
+    }
+  }
+
   #setup(hello) {
     const leadMs = hello.target_lead_ms;
     const rate = hello.rate_hz;
@@ -121,6 +142,10 @@ export class Host {
       leadFrames: Math.round((leadMs / 1000) * rate),
       capacityFrames: 2 ** Math.ceil(Math.log2(wanted)),
       render: this.#options.render ?? false,
+      keep: this.#options.keep,
+      daemon: hello.pid,
+      folder: path.dirname(this.#options.file),
+      sounds: this.#sounds.loaded,
     };
   }
 
@@ -150,21 +175,38 @@ export class Host {
     const { kind, ...rest } = message;
     if (kind === 'open') this.#open(message);
     else if (kind === 'close') this.#close(message);
+    else if (kind === 'sounds') this.#getSounds(message);
     else if (kind === 'edited') this.#edited(rest);
     else if (kind === 'refused') this.#refused(rest);
+    else if (kind === 'rejoined') this.#rejoined(rest);
+    else if (kind === 'forgotten') this.#forgotten(rest);
     else if (kind === 'stopped') this.#leave(0);
     else if (kind === 'ready') this.#tell({ event: 'ready', uptime_ms: performance.now() });
     else this.#tell({ event: kind, ...rest });
   }
 
   #edited(rest) {
-    this.#watch.follow(rest.files);
+    this.#watch.follow(rest.files, rest.sounds.map((sound) => sound.path));
+    this.#sounds.use(rest.sounds);
     this.#answered(rest.revision);
     this.#thread.forgive();
     this.#changedAt = rest.engine_frame;
     this.#unsilence();
     this.#tell({ event: 'edited', uptime_ms: performance.now(), ...rest });
     setTimeout(() => this.#thread.prepareSpare(), SPARE_AFTER_MS).unref();
+  }
+
+  #rejoined(rest) {
+    this.#watch.follow(rest.files);
+    this.#changedAt = rest.engine_frame;
+    this.#tell({ event: 'rejoined', uptime_ms: performance.now(), ...rest });
+    setTimeout(() => this.#thread.prepareSpare(), SPARE_AFTER_MS).unref();
+  }
+
+  /** What was kept does not play: the file does. */
+  #forgotten({ message }) {
+    this.#tell({ event: 'problem', message });
+    this.#source(this.#text, { seenMs: now() });
   }
 
   /** The guard speaks of frames that were heard: the code that made them may be gone already. */
@@ -189,7 +231,7 @@ export class Host {
   #refused(rest) {
     const { revision } = rest;
     const sent = this.#unanswered.get(revision)?.add;
-    this.#watch.follow(rest.files ?? []);
+    this.#watch.follow(rest.files ?? [], rest.sounds);
     this.#answered(revision);
     if (sent) this.#tell({ event: 'refused', ...rest });
     else if (revision === this.#saved) this.#held.hold(rest, this.#watch.lastEventMs);
@@ -217,6 +259,10 @@ export class Host {
       this.#tell({ event: 'refused', what, file, line: lineNaming(source, name), voice: name, message, revision });
     }
     for (const waiting of this.#unanswered.values()) this.#thread.send(waiting);
+  }
+
+  async #getSounds({ request, wanted }) {
+    this.#thread.send({ op: 'sounds', request, ...(await this.#sounds.get(wanted)) });
   }
 
   async #open({ request, names }) {

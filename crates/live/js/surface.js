@@ -3,6 +3,7 @@
 
 import { instruments } from './library/index.js';
 import { Toolbox, UsageError } from './library/toolbox.js';
+import { USUAL } from './transport.js';
 
 /** Slots of `s.state`. */
 const PLAY_SLOTS = 128;
@@ -12,6 +13,8 @@ const KANON_SLOTS = 1024;
 export const MOST_VOICES = 64;
 const LONGEST_NAME_BYTES = 64;
 const MOST_GAIN_DB = 24;
+const MOST_BPM = 1000;
+const MOST_BEATS_PER_BAR = 64;
 
 /** The voices that a piece of code wants, by name, in order of their first `play`. */
 export class Score {
@@ -22,6 +25,8 @@ export class Score {
     /** Fade in seconds of voices that this score stopped by name; `clear(fade)` sets it for all others. */
     this.stops = new Map();
     this.clearFade = undefined;
+    /** What `bpm` said. */
+    this.tempo = previous?.tempo ?? USUAL;
     /** Whether the file still runs: what it says later, from a promise, would be heard at an unrelated change. */
     this.open = true;
   }
@@ -139,7 +144,15 @@ function surface(score, { sr, makeMemory, hooks, library }) {
     score.clearFade = checkFade(fade);
   };
 
+  const bpm = (tempo, beatsPerBar = USUAL.beatsPerBar) => {
+    if (tempo === undefined) return hooks.sounding() ? hooks.bpm() : score.tempo.bpm;
+    atTopLevel('bpm() belongs');
+    score.tempo = checkTempo(tempo, beatsPerBar);
+    return tempo;
+  };
+
   return {
+    bpm,
     play,
     kanon,
     flux: kanon,
@@ -203,6 +216,16 @@ function checkGain(db) {
 function checkPan(place) {
   if (typeof place === 'number' && place >= -1 && place <= 1) return;
   throw new UsageError(`the pan of a strip is a number from -1 (left) to 1 (right), not ${String(place)}`);
+}
+
+function checkTempo(bpm, beatsPerBar) {
+  if (typeof bpm !== 'number' || !(bpm > 0 && bpm <= MOST_BPM)) {
+    throw new UsageError(`bpm(tempo): the tempo is a number of beats per minute above 0, up to ${MOST_BPM}, not ${String(bpm)}`);
+  }
+  if (!Number.isInteger(beatsPerBar) || beatsPerBar < 1 || beatsPerBar > MOST_BEATS_PER_BAR) {
+    throw new UsageError(`bpm(tempo, beats): beats per bar are a whole number from 1 to ${MOST_BEATS_PER_BAR}, not ${String(beatsPerBar)}`);
+  }
+  return { bpm, beatsPerBar };
 }
 
 function voiceOptions(voice, options, slots) {

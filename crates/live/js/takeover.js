@@ -1,22 +1,19 @@
-// Taking over from an evaluator that had to be terminated: the same code and state, from the shared memory that it left.
+// Going on with code that has played: after an evaluator that had to be terminated, from the shared memory that it left;
+// after a whole process that has ended, from what it kept (`rejoin`).
 
+import { enter } from './change.js';
+import { HEAD } from './state.js';
 import { Score } from './surface.js';
+
+/** What the first cover of a process that rejoins may take. */
+const REJOIN_GUARD_S = 0.03;
 
 /** Makes `sources`, the code that played, play on where it was written to; `rehearse(source, add)` gives its trial,
  *  `announce()` tells who plays. A voice that is not there any more ends where it was written to. Returns `{ score,
  *  players }`. */
 export function takeOver(timeline, { sources, rehearse, announce, onFailure }) {
   timeline.refresh();
-  timeline.rehearsing = true;
-  const trials = [];
-  try {
-    for (const [i, source] of sources.entries()) trials.push(rehearse(source, i > 0));
-  } catch (error) {
-    for (const trial of trials) trial.abandon();
-    throw error;
-  } finally {
-    timeline.rehearsing = false;
-  }
+  const trials = rehearseAll(timeline, sources, rehearse);
   const made = trials.at(-1) ?? { score: new Score(), players: [] };
   const { score } = made;
   const players = made.players.filter(({ name }) => timeline.rings.get(name)?.needsStart === false);
@@ -34,6 +31,54 @@ export function takeOver(timeline, { sources, rehearse, announce, onFailure }) {
   // Also what the evaluator before had marked and could not commit: a song that was lost has been started anew.
   timeline.commit.publish();
   return { score, players };
+}
+
+/** The trials of all `sources`, in order. */
+export function rehearseAll(timeline, sources, rehearse) {
+  timeline.rehearsing = true;
+  const trials = [];
+  try {
+    for (const [i, source] of sources.entries()) trials.push(rehearse(source, i > 0));
+    return trials;
+  } catch (error) {
+    for (const trial of trials) trial.abandon();
+    throw error;
+  } finally {
+    timeline.rehearsing = false;
+  }
+}
+
+/** Makes `trials`, the code of a process that has ended, play on its time line from where its sound ends (engine frame
+ *  `end`), or from as soon as that can be. The state is that of the timeline's head, and every voice has a ring. Returns the
+ *  figures of the change. */
+export function rejoin(timeline, trials, { end, onFailure }) {
+  const { players, score } = trials.at(-1);
+  timeline.players = players;
+  keepWindows(timeline, trials);
+  const song = catchUp(timeline, { end, onFailure });
+  for (const { name, head } of players) {
+    Object.assign(score.voices.get(name), { muted: head[HEAD.muted] === 1, solo: head[HEAD.solo] === 1 });
+    // The sound before ends in a fade: this one begins in one.
+    head[HEAD.gain] = head[HEAD.target] = head[HEAD.left] = 0;
+  }
+  timeline.head = song;
+  timeline.beginSnapshots(song);
+  timeline.snapshots.keep();
+  return enter(timeline, trials.at(-1), { at: song + timeline.origin, onFailure });
+}
+
+/** Renders from the head up to a song frame that can be begun with in time, unheard, and returns it. */
+function catchUp(timeline, { end, onFailure }) {
+  const { control, origin, setup, chunk } = timeline;
+  const guard = control.blockFrames + Math.ceil(REJOIN_GUARD_S * setup.rateHz);
+  let song = timeline.head;
+  timeline.rehearsing = true;
+  for (timeline.refresh(); song + origin < Math.max(end, timeline.now + guard); timeline.refresh()) {
+    timeline.render(timeline.players, song, chunk, 0, onFailure);
+    song += chunk;
+  }
+  timeline.rehearsing = false;
+  return song;
 }
 
 /** The windows are those of who plays: what else the trials took, or an evaluator before had, is given back. */

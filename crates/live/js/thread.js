@@ -56,7 +56,7 @@ export class EvaluatorThread {
       this.handlers.broken(this.#stillborn);
       return;
     }
-    this.#setup = { ...setup, rings: [], windows: [], generation: 0 };
+    this.#setup = { windows: [], ...setup, rings: [], generation: 0 };
     const half = (setup.leadFrames / setup.rateHz) * 500;
     const patienceMs = setup.render ? RENDER_PATIENCE_MS : Math.min(Math.max(half, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
     this.#limits = { somebody: patienceMs, nobody: Math.max(patienceMs, NOBODYS_PATIENCE_MS) };

@@ -10,6 +10,7 @@ import { Commit } from '../../../sdk/js/ring.js';
 import { Arena } from './arena.js';
 import { Loop } from './render.js';
 import { Snapshots } from './snapshots.js';
+import { Transport } from './transport.js';
 
 const CLOCK = { head: 0, origin: 1, known: 2 };
 /** What is noted of each ring, and what may have become of it. */
@@ -17,6 +18,8 @@ const RING = { offset: 0, position: 1, phase: 2, words: 4 };
 const PHASE = { fresh: 0, started: 1, ended: 2 };
 /** So long after a change, beyond the lead, the voices get code made for them. */
 const SETTLED_S = 0.5;
+/** How much of it a new measurement of cost is. */
+const COST_MEMORY = 0.05;
 /** Snapshots reach this much further back than the target lead: a cover may go beyond it. */
 const REACH_S = 0.5;
 
@@ -35,6 +38,7 @@ export class Timeline {
     this.commit = new Commit(control);
     this.#events = new EventWriter(control);
     this.arena = new Arena(shared, setup.windows, setup.capacityFrames + REACH_S * setup.rateHz);
+    this.transport = new Transport(this.arena);
     this.snapshots = new Snapshots(shared);
     this.guard = new Int32Array(shared.guard);
     this.loop = new Loop(this.guard, setup.channels, setup.rateHz);
@@ -56,6 +60,8 @@ export class Timeline {
     this.busyMs = 0;
     this.renderedFrames = 0;
     this.longestChunkMs = 0;
+    /** What a frame of what plays took lately. */
+    this.costMsPerFrame = 0;
     /** Longest stall of this thread that was seen lately, in seconds. */
     this.stallS = 0;
   }
@@ -88,6 +94,13 @@ export class Timeline {
   /** Frames rendered and not yet played. */
   get lead() {
     return this.origin === undefined ? 0 : this.head + this.origin - this.now;
+  }
+
+  /** The song goes on that a process before has left at song frame `head`. */
+  recall({ head, origin }) {
+    this.head = head;
+    this.origin = origin;
+    this.#engineFrame = extend(this.control.engineFrame, head + origin);
   }
 
   refresh() {
@@ -184,6 +197,7 @@ export class Timeline {
     this.busyMs += took;
     this.renderedFrames += frames;
     if (took > this.longestChunkMs) this.longestChunkMs = took;
+    this.costMsPerFrame += COST_MEMORY * (took / frames - this.costMsPerFrame);
   }
 
   /** One chunk: snapshot, render, store, publish. The caller has checked `space`. */

@@ -1,6 +1,7 @@
 // Trying new code before it may be heard: it is compiled, run once, and its closures render a few blocks on a copy of
 // the state. That warms the very closures that will play, and shows what throws, is not finite, blasts or is too slow.
 
+import { SESSION } from './arena.js';
 import { Cells } from './cells.js';
 import { SourceError, compile, lineOf, locate, placeIn } from './compile.js';
 import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL, pulse } from './guard.js';
@@ -42,14 +43,16 @@ export class Trial {
   #settled = false;
 
   /** `revision` is what the host calls this code; code that is not `judged` has played before. `read(path)` gives the
-   *  text of an imported file. `announce({ revision, names, files })` tells the host whose code is about to run. */
-  constructor(timeline, { source, file, revision = TAKE_OVER, judged = true, read, announce }) {
+   *  text of an imported file; `sounds` are the stamps of sound files, where they are not what they are now. `announce({ revision, names, files })` tells the host whose code is about to run. */
+  constructor(timeline, { source, file, revision = TAKE_OVER, judged = true, read, sounds = new Map(), announce }) {
     this.#timeline = timeline;
     this.#judged = judged;
     this.#tell = announce;
     this.source = source;
     this.file = file;
     this.revision = revision;
+    /** The stamps of the sound files that it asks for, by path. */
+    this.sounds = sounds;
     this.players = [];
     this.unrewindable = [];
     const began = performance.now();
@@ -61,7 +64,7 @@ export class Trial {
 
   /** `current` is `{ score, players }` of what plays; with `add` the code adds to it instead of replacing it. `hooks`
    *  serves calls from inside a voice; voices in `without` stay out. Throws a `SourceError` when the code is refused,
-   *  with everything as before. */
+   *  and `SoundsWanted` when it can't be judged yet, with everything as before. */
   run({ current, add, hooks, without = [] }) {
     const { arena, guard, snapshots, origin, now, setup, rehearsing } = this.#timeline;
     const began = performance.now();
@@ -70,21 +73,29 @@ export class Trial {
     const prepare = () => {
       this.announce([]);
       this.#evaluate(existing, hooks);
+      this.#retime(this.#timeline.head);
       this.#build(existing.players, without);
       this.announce(this.players);
     };
     if (origin !== undefined) snapshots.restore(now - origin, arena);
+    this.sounds = hooks.shelf.begin(this.sounds);
+    this.controls = hooks.desk.begin((key, shape, slots) => this.#window(SESSION, shape, slots, { key }));
     try {
       prepare();
+      this.#askForSounds(hooks.shelf);
       this.#timeline.rehearsing = true;
       // What played before is in the lines already: it is not tried over them.
       if (this.#judged) this.#shadow();
       // The time of a render is its own: its closures begin where the file leaves them.
       if (setup.render) prepare();
+      this.#askForSounds(hooks.shelf);
     } catch (error) {
       this.abandon();
-      throw this.#located(error);
+      // Without its sounds code may do anything.
+      throw hooks.shelf.missing(this.sources) ?? this.#located(error);
     } finally {
+      hooks.shelf.end();
+      hooks.desk.end();
       this.#timeline.rehearsing = rehearsing;
       guard[GUARD.voice] = NOBODY;
       guard[GUARD.trial] = PLAYING;
@@ -94,17 +105,30 @@ export class Trial {
     return this;
   }
 
+  #askForSounds(shelf) {
+    const missing = shelf.missing(this.sources);
+    if (missing) throw missing;
+  }
+
   /** From here on it is this code that runs: `players` by their places in the guard's word. */
   announce(players) {
     this.#timeline.guard[GUARD.trial] = this.revision;
     this.#tell({ revision: this.revision, names: players.map((player) => player.name), files: [...this.sources.keys()] });
   }
 
-  /** The windows of the new voices are filled from the state as it is now. */
-  prepare() {
+  /** The windows of the new voices are filled from the state as it is now, at song frame `song`. */
+  prepare(song) {
+    this.#retime(song);
     for (const player of this.players) this.#timeline.arena.prepare(player.window);
     this.#prepareCells();
+    this.#prepareControls();
     for (const { state, slots } of this.#patches) for (const [slot, value] of slots) state[slot] = value;
+  }
+
+  /** The tempo is that of this code from song frame `song` on. */
+  #retime(song) {
+    const { transport, setup } = this.#timeline;
+    transport.retime(song, this.score.tempo, setup.rateHz);
   }
 
   /** The windows and declarations of the new voices become theirs: the code plays. A window that it asked for and whose
@@ -118,6 +142,11 @@ export class Trial {
     this.settle();
   }
 
+  /** What nobody has turned yet. */
+  #prepareControls() {
+    for (const { window, isNew } of this.controls.values()) if (isNew) window.state.fill(NaN);
+  }
+
   /** Those that the code before has called and this one has not yet are kept for a while: some are called now and then. */
   #adoptCells({ name, window, cells }) {
     const { arena, head, setup } = this.#timeline;
@@ -129,8 +158,17 @@ export class Trial {
     }
   }
 
+  /** Who plays from now on listens to them; they keep their values when nobody does any more. */
+  #adoptControls() {
+    for (const control of this.controls.values()) {
+      this.#timeline.arena.adopt(control.window);
+      control.isNew = false;
+    }
+  }
+
   /** The code plays, and has what it has. */
   settle() {
+    this.#adoptControls();
     this.abandon();
     this.#settled = true;
   }
@@ -163,6 +201,7 @@ export class Trial {
   #located(error, player) {
     const located = locate(error, { sources: this.sources, file: this.file, voice: player?.name, site: player?.spec.site });
     located.files = [...this.sources.keys()];
+    located.sounds = [...this.sounds.keys()];
     return located;
   }
 
@@ -348,23 +387,4 @@ export class Trial {
 /** By which a trial finds what it has planned. */
 function placeOf(name, key = '') {
   return `${name}\0${key}`;
-}
-
-/** Nothing, as a trial: what plays fades out over `fadeS`. */
-export class Silence {
-  players = [];
-  score = new Score();
-  costMsPerFrame = 0;
-
-  constructor(fadeS) {
-    this.score.clearFade = fadeS;
-  }
-
-  announce() {}
-
-  prepare() {}
-
-  judge() {}
-
-  adopt() {}
 }

@@ -20,8 +20,9 @@ export class Watch {
   #file;
   #changed;
   #problem;
-  /** What each watched file held when it was last looked at; undefined: it is gone. */
+  /** What each watched file held when it was last looked at, or of a sound when it was written; undefined: it is gone. */
   #contents = new Map();
+  #sounds = new Set();
   /** All that leads to them, and themselves. */
   #paths = new Set();
   #folders = new Map();
@@ -42,10 +43,17 @@ export class Watch {
     return source;
   }
 
-  /** Watches these files too, from now on: the piece's imports. */
-  follow(files) {
+  /** Watches these files too, from now on: the piece's imports, and the sounds that it plays. */
+  follow(files, sounds = []) {
     if (this.#contents.size === 0) return;
-    for (const file of files) if (path.isAbsolute(file) && !this.#contents.has(file)) this.#add(file, read(file));
+    for (const sound of sounds) this.#sounds.add(sound);
+    for (const file of [...files, ...sounds]) {
+      if (path.isAbsolute(file) && !this.#contents.has(file)) this.#add(file, this.#read(file));
+    }
+  }
+
+  #read(file) {
+    return this.#sounds.has(file) ? stampOf(file) : read(file);
   }
 
   end() {
@@ -98,7 +106,7 @@ export class Watch {
     const seenMs = performance.timeOrigin + performance.now();
     let news = false;
     for (const [file, known] of this.#contents) {
-      const content = read(file);
+      const content = this.#read(file);
       if (patient && (content === undefined || content.trim() === '')) continue;
       if (content === known) continue;
       this.#contents.set(file, content);
@@ -124,6 +132,16 @@ function wayTo(file) {
 function read(file) {
   try {
     return fs.readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** What changes with a sound file, which is not read here; an empty one is empty. */
+function stampOf(file) {
+  try {
+    const { mtimeMs, size } = fs.statSync(file);
+    return size === 0 ? '' : `${mtimeMs}:${size}`;
   } catch {
     return undefined;
   }

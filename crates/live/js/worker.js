@@ -6,6 +6,7 @@ import { PACING, SLOTS, STATS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
 import { locate } from './compile.js';
 import { Evaluator } from './evaluator.js';
+import { SoundsWanted } from './shelf.js';
 import { warmLoop } from './warm.js';
 
 /** Longest stretch of rendering before messages are looked at. */
@@ -13,6 +14,8 @@ const TURN_MS = 3;
 /** Sleep when all rings are at their target lead. */
 const NAP_MS = 15;
 const STATUS_MS = 250;
+/** Between two turns of knobs. */
+const LEAST_TURN_MS = 8;
 /** Per nap: a stall is half forgotten after two minutes. */
 const STALL_MEMORY = 0.5 ** (NAP_MS / 120000);
 
@@ -55,6 +58,7 @@ class Thread {
   #queue = [];
   #busy = false;
   #timer;
+  #knobTimer;
   #turns = 0;
   #splices = 0;
   #worstStallMs = 0;
@@ -63,6 +67,9 @@ class Thread {
   #stopAt;
   #lastStatus = 0;
   #turn = own(() => this.#takeTurn());
+  /** Values from outside that have not been turned yet: the newest of each key. */
+  #values = new Map();
+  #turnedMs = -Infinity;
 
   constructor(setup, shared) {
     this.#setup = setup;
@@ -78,6 +85,7 @@ class Thread {
         for (const ring of this.#setup.rings) this.#attach(ring);
         if (this.#setup.generation > 0) this.#evaluator.resume(this.#setup.sources, this.#setup.without);
         say({ kind: 'ready' });
+        if (this.#setup.recall && this.#setup.generation === 0) return this.#rejoin();
         this.#turn();
         break;
       case 'source':
@@ -87,6 +95,15 @@ class Thread {
         for (const ring of message.rings) this.#attach(ring);
         this.#waiting.get(message.request)?.(message);
         this.#waiting.delete(message.request);
+        break;
+      case 'sounds':
+        for (const sound of message.sounds) this.#evaluator.shelf.add(sound);
+        this.#waiting.get(message.request)?.(message);
+        this.#waiting.delete(message.request);
+        break;
+      case 'set':
+        for (const [key, value] of Object.entries(message.values)) this.#values.set(key, value);
+        this.#turnKnobs();
         break;
       case 'lead':
         // The same object is the timeline's.
@@ -115,6 +132,44 @@ class Thread {
     this.#turn();
   }
 
+  /** Goes on with what a process before has kept. */
+  async #rejoin() {
+    this.#busy = true;
+    try {
+      const kept = await this.#withSounds(() => this.#evaluator.recall());
+      await this.#openRings(kept);
+      const { engineFrame, silentMs } = this.#evaluator.rejoin(kept);
+      const voices = kept.players.map((player) => player.name);
+      const files = kept.trials.flatMap(({ sources }) => [...sources.keys()]);
+      say({ kind: 'rejoined', voices, files, engine_frame: engineFrame, silent_ms: silentMs });
+    } catch (error) {
+      say({ kind: 'forgotten', message: `what played can't go on: ${error.message}; the piece begins anew` });
+    }
+    this.#busy = false;
+    this.#turn();
+    await this.#work();
+  }
+
+  /** What came in is heard from one frame on, but no more often than anybody can hear. */
+  #turnKnobs() {
+    if (this.#values.size === 0 || this.#stopping) return;
+    const wait = this.#turnedMs + LEAST_TURN_MS - performance.now();
+    const isRoom = wait <= 0 && this.#evaluator.roomFor({ players: [] });
+    if (isRoom) {
+      const values = new Map(this.#values);
+      this.#values.clear();
+      const figures = this.#evaluator.turn(values);
+      if (!figures) return;
+      this.#turnedMs = performance.now();
+      this.#countChange(figures);
+      say({ kind: 'turned', engine_frame: figures.engineFrame, guard_ms: figures.guardMs, cover_ms: figures.coverMs + figures.publishMs });
+      this.#turn();
+      return;
+    }
+    clearTimeout(this.#knobTimer);
+    this.#knobTimer = setTimeout(own(() => this.#turnKnobs()), Math.max(wait, 1));
+  }
+
   /** One source after the other; of several whole files that wait, only the newest counts. */
   async #work() {
     if (this.#busy) return;
@@ -132,7 +187,8 @@ class Thread {
     const beganMs = performance.timeOrigin + began;
     let trial;
     try {
-      trial = this.#evaluator.try(source, file, { add, revision });
+      const tried = this.#withSounds((sounds) => this.#evaluator.try(source, file, { add, revision, sounds }));
+      trial = tried instanceof Promise ? await tried : tried;
       await this.#openRings(trial);
       while (!this.#evaluator.roomFor(trial)) await pause(2);
       // Whoever has stopped meanwhile wants silence.
@@ -151,6 +207,7 @@ class Thread {
         unrewindable: trial.unrewindable.map((player) => player.name),
         seen_ms: seenMs,
         files: [...trial.sources.keys()],
+        sounds: this.#evaluator.sounds,
         engine_frame: figures.engineFrame,
         cover_frames: figures.coverFrames,
         late_frames: figures.lateFrames,
@@ -164,13 +221,39 @@ class Thread {
           total: performance.now() - began,
         },
         speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
+        bar_s: this.#evaluator.timeline.transport.barS,
       });
     } catch (error) {
       if (trial) this.#evaluator.abandon(trial);
       const located = locate(error, { sources: new Map([[file, source]]), file });
-      say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files });
+      say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files, sounds: error.sounds });
     }
     this.#turn();
+  }
+
+  /** What `attempt(sounds)` returns, or a promise of it where it asks for sounds first; `sounds` are the stamps of those that
+   *  it was given, by path. What it throws is thrown at once: code may leave a microtask behind that never ends. */
+  #withSounds(attempt, sounds) {
+    try {
+      return attempt(sounds);
+    } catch (error) {
+      if (!(error instanceof SoundsWanted)) throw error;
+      return this.#getSounds(error).then(() => this.#withSounds(attempt, error.bound));
+    }
+  }
+
+  async #getSounds(lack) {
+    const { errors } = await this.#ask('sounds', { wanted: lack.wanted });
+    if (errors.length > 0) throw lack.refusal(errors[0].path, errors[0].message);
+  }
+
+  /** Resolves with the host's answer. */
+  #ask(kind, question) {
+    // What an evaluator before has asked for may be answered only now.
+    const request = `${this.#setup.generation}.${this.#nextRequest++}`;
+    const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
+    say({ kind, request, ...question });
+    return answered;
   }
 
   /** Asks the host for the rings that the trial lacks. */
@@ -179,11 +262,7 @@ class Thread {
     if (names.length === 0) return;
     const { rings } = this.#evaluator.timeline;
     if (rings.size + names.length > SLOTS) this.#closeParked(Infinity);
-    // What an evaluator before has asked for may be answered only now.
-    const request = `${this.#setup.generation}.${this.#nextRequest++}`;
-    const answered = new Promise((resolve) => this.#waiting.set(request, resolve));
-    say({ kind: 'open', request, names });
-    const { error } = await answered;
+    const { error } = await this.#ask('open', { names });
     if (error) throw new Error(error);
   }
 
@@ -233,6 +312,7 @@ class Thread {
     if (now - this.#lastStatus < STATUS_MS) return;
     this.#lastStatus = now;
     this.#closeParked(now);
+    this.#evaluator.save();
     this.#countVoices(this.#evaluator.timeline);
     this.#control.setWord(PACING.worstStallUs, this.#worstStallMs * 1000);
     say({ kind: 'status', ...this.#evaluator.status(), worst_stall_ms: this.#worstStallMs });

@@ -21,15 +21,24 @@ const FILES: &[(&str, &str)] = bundle![
     "crates/live/js/change.js",
     "crates/live/js/compile.js",
     "crates/live/js/console.js",
+    "crates/live/js/desk.js",
     "crates/live/js/evaluator.js",
     "crates/live/js/finish.js",
     "crates/live/js/guard.js",
     "crates/live/js/held.js",
     "crates/live/js/host.js",
+    "crates/live/js/keep.js",
+    "crates/live/js/library/clock.js",
+    "crates/live/js/library/controls.js",
     "crates/live/js/library/delays.js",
+    "crates/live/js/library/envelopes.js",
     "crates/live/js/library/filters.js",
     "crates/live/js/library/index.js",
     "crates/live/js/library/oscillators.js",
+    "crates/live/js/library/patterns.js",
+    "crates/live/js/library/pitch.js",
+    "crates/live/js/library/rhythm.js",
+    "crates/live/js/library/samples.js",
     "crates/live/js/library/shapes.js",
     "crates/live/js/library/toolbox.js",
     "crates/live/js/main.js",
@@ -38,14 +47,18 @@ const FILES: &[(&str, &str)] = bundle![
     "crates/live/js/package.json",
     "crates/live/js/player.js",
     "crates/live/js/render.js",
+    "crates/live/js/shelf.js",
     "crates/live/js/snapshots.js",
+    "crates/live/js/sounds.js",
     "crates/live/js/state.js",
     "crates/live/js/steps.js",
     "crates/live/js/surface.js",
     "crates/live/js/takeover.js",
     "crates/live/js/thread.js",
     "crates/live/js/timeline.js",
+    "crates/live/js/transport.js",
     "crates/live/js/trial.js",
+    "crates/live/js/turn.js",
     "crates/live/js/vendor/acorn-LICENSE",
     "crates/live/js/vendor/acorn.cjs",
     "crates/live/js/warm.js",
@@ -161,7 +174,7 @@ mod tests {
     #[test]
     fn nothing_is_missing() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        for folder in ["crates/live/js", "crates/live/js/vendor", "sdk/js"] {
+        for folder in ["crates/live/js", "crates/live/js/library", "crates/live/js/vendor", "sdk/js"] {
             for entry in fs::read_dir(root.join(folder)).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 if [".js", ".cjs", "package.json"].iter().any(|end| name.ends_with(end)) {

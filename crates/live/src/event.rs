@@ -36,6 +36,13 @@ pub enum Event {
     },
     /// New code is heard.
     Edited(Box<Edit>),
+    /// A host that was started again goes on where the one before has ended.
+    Rejoined {
+        /// All voices of the piece.
+        voices: Vec<String>,
+        /// How long nothing sounded; `None` with another daemon, whose clock is another.
+        silent_ms: Option<f64>,
+    },
     /// New code was refused; what played plays on.
     Refused(Refusal),
     /// A voice went wrong while it played.
@@ -111,7 +118,7 @@ pub enum Event {
         /// The line.
         line: String,
     },
-    /// The host died and was started again; the piece begins anew.
+    /// The host died and was started again; [`Event::Rejoined`] or [`Event::Edited`] follows.
     #[serde(skip)]
     Restarted {
         /// How it ended.

@@ -20,8 +20,10 @@
 
 mod bundle;
 mod event;
+mod keep;
 mod process;
 mod runtime;
+mod sounds;
 mod supervisor;
 
 pub use bundle::BundleError;

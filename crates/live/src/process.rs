@@ -2,6 +2,7 @@
 
 use crate::bundle::{self, BundleError};
 use crate::event::Event;
+use crate::keep::Keep;
 use crate::runtime::{Choice, Runtime, RuntimeError};
 use crate::supervisor::{Shared, supervise};
 use protocol::LeadSetting;
@@ -82,6 +83,8 @@ pub struct Live {
     shared: Arc<Shared>,
     events: Receiver<Event>,
     runtime: Runtime,
+    /// For as long as a host may be started again.
+    _keep: Option<Keep>,
 }
 
 impl Live {
@@ -97,7 +100,9 @@ impl Live {
         };
         let entry = bundle::unpack()?;
         let (tell, events) = mpsc::channel();
-        let command_line = command_line(&runtime, &entry, &options);
+        // Without that memory a host that is started again begins anew.
+        let keep = if options.render { None } else { Keep::new().ok() };
+        let command_line = command_line(&runtime, &entry, keep.as_ref(), &options);
         let shared = Arc::new(Shared::new(command_line, options.forebay, !options.render));
         let child =
             shared.spawn().map_err(|error| StartError::Spawn { program: runtime.program.clone(), error })?;
@@ -106,7 +111,7 @@ impl Live {
             .name("live".into())
             .spawn(move || supervise(&supervised, child, &tell))
             .map_err(|error| StartError::Spawn { program: runtime.program.clone(), error })?;
-        Ok(Self { shared, events, runtime })
+        Ok(Self { shared, events, runtime, _keep: keep })
     }
 
     /// What the host says, in order. The last one is [`Event::Ended`].
@@ -141,11 +146,15 @@ impl Drop for Live {
 fn command_line(
     runtime: &Runtime,
     entry: &std::path::Path,
+    keep: Option<&Keep>,
     options: &LiveOptions,
 ) -> Vec<std::ffi::OsString> {
     let mut said = json!({ "file": options.file.to_string_lossy(), "render": options.render });
     if !options.daemon_args.is_empty() {
         said["daemon_args"] = json!(options.daemon_args);
+    }
+    if let Some(keep) = keep {
+        said["keep"] = json!(keep.path());
     }
     if let Some(socket) = &options.socket {
         said["socket"] = json!(socket.to_string_lossy());

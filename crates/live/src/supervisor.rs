@@ -1,6 +1,7 @@
 //! The thread that reads what the host says, and starts it again when it dies.
 
 use crate::event::{Event, parse};
+use crate::sounds::{self, Errand};
 use serde_json::Value;
 use std::env;
 use std::ffi::OsString;
@@ -9,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -80,11 +81,20 @@ impl Shared {
     }
 }
 
-/// Runs until the host has ended for good.
-pub(crate) fn supervise(shared: &Shared, mut child: Child, tell: &Sender<Event>) {
+/// Runs until the host has ended for good. A thread beside it runs the host's errands.
+pub(crate) fn supervise(shared: &Shared, child: Child, tell: &Sender<Event>) {
+    let (errands, waiting) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(|| sounds::serve(waiting, shared));
+        attend(shared, child, tell, &errands);
+        drop(errands);
+    });
+}
+
+fn attend(shared: &Shared, mut child: Child, tell: &Sender<Event>, errands: &Sender<Errand>) {
     let mut deaths: Vec<Instant> = Vec::new();
     loop {
-        let fatal = listen(&mut child, tell);
+        let fatal = listen(&mut child, tell, errands);
         let status = child.wait();
         let stopped = shared.is_stopping();
         let reason = describe(&status);
@@ -108,7 +118,7 @@ pub(crate) fn supervise(shared: &Shared, mut child: Child, tell: &Sender<Event>)
 }
 
 /// Passes on what the host says until it closes its stdout; returns what it gave up over, if it did.
-fn listen(child: &mut Child, tell: &Sender<Event>) -> Option<String> {
+fn listen(child: &mut Child, tell: &Sender<Event>, errands: &Sender<Errand>) -> Option<String> {
     let complaints = child.stderr.take().map(|stderr| {
         let tell = tell.clone();
         thread::spawn(move || {
@@ -120,6 +130,10 @@ fn listen(child: &mut Child, tell: &Sender<Event>) -> Option<String> {
     let mut fatal = None;
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if let Ok(errand) = serde_json::from_str(&line) {
+                let _ = errands.send(errand);
+                continue;
+            }
             let event = parse(&line);
             if let Event::Fatal { what, .. } = &event {
                 fatal = Some(what.clone());

@@ -1,11 +1,18 @@
 // The instruments: everything that makes and shapes sound in the language, by name.
 
+import { clock } from './clock.js';
+import { controls } from './controls.js';
 import { delays } from './delays.js';
+import { envelopes } from './envelopes.js';
 import { filters } from './filters.js';
 import { oscillators } from './oscillators.js';
+import { pitch } from './pitch.js';
+import { rhythm } from './rhythm.js';
+import { samples } from './samples.js';
 import { shapes } from './shapes.js';
 
 /** All helpers, made with `toolbox`. */
 export function instruments(toolbox) {
-  return { ...oscillators(toolbox), ...filters(toolbox), ...delays(toolbox), ...shapes(toolbox) };
+  const rooms = [oscillators, filters, delays, shapes, envelopes, clock, rhythm, pitch, samples, controls];
+  return Object.assign({}, ...rooms.map((room) => room(toolbox)));
 }

@@ -13,34 +13,39 @@ export class UsageError extends Error {
   }
 }
 
-/** `state` is the arena, `lines` the memory of delay lines, `sr` frames per second; `playing()` is the voice whose code
- *  runs, if one does. */
+/** `state` is the arena, `lines` the memory of delay lines, `sr` frames per second, `transport` the shared beat,
+ *  `shelf` the sound files, `desk` the values from outside; `playing()` is the voice whose code runs, if one does. */
 export class Toolbox {
-  #playing;
-
-  constructor({ state, lines, sr, playing }) {
+  constructor({ state, lines, sr, playing, transport, shelf, desk }) {
     this.state = state;
     this.lines = lines;
     this.sr = sr;
-    this.#playing = playing;
+    this.playing = playing;
+    this.transport = transport;
+    this.shelf = shelf;
+    this.desk = desk;
   }
 
-  /** A function that builds helpers of `kind`. `make(node)` returns the signal; the arguments are `node.a` to `node.d`, and
-   *  may be others at the next frame: a helper that is built inside a voice is built once, and given them anew. */
+  /** A function that builds helpers of `kind`. `make(node)` returns the signal; the arguments are `node.a` to `node.f`, and
+   *  may be others at the next frame: a helper that is built inside a voice is built once, and given them anew. What it
+   *  works out of them it does in `node.settle`, if it sets one. */
   define(kind, make, check) {
-    return (a, b, c, d) => {
-      check?.(a, b, c, d);
+    return (a, b, c, d, e, f) => {
+      check?.(a, b, c, d, e, f);
       const node = this.#node(kind, make);
       node.a = a;
       node.b = b;
       node.c = c;
       node.d = d;
+      node.e = e;
+      node.f = f;
+      node.settle?.();
       return node.signal;
     };
   }
 
   #node(kind, make) {
-    const s = this.#playing()?.signal;
+    const s = this.playing()?.signal;
     if (s === undefined) return new Node(make);
     const built = (s.built ??= new Built());
     return built.next(kind, s.n) ?? built.add(kind, new Node(make));
@@ -52,7 +57,8 @@ class Node {
   #frames = [];
 
   constructor(make) {
-    this.a = this.b = this.c = this.d = undefined;
+    this.a = this.b = this.c = this.d = this.e = this.f = undefined;
+    this.settle = undefined;
     this.signal = make(this);
   }
 

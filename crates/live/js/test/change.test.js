@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { SESSION } from '../arena.js';
 import { SourceError } from '../compile.js';
 import { FILE, SINE, assertSame, largestStep, onset, residual, staged } from '../testing/stage.js';
 
@@ -46,7 +47,7 @@ test('code that fails in its cover is refused', () => {
         for (const each of [stage, control]) each.play(24000);
         for (const name of ['sine', 'low']) assertSame(stage, control, name);
         assert.ok(stage.left('late').every((sample) => sample === 0));
-        assert.deepEqual(stage.evaluator.timeline.arena.describe().map(({ name }) => name), ['sine', 'low']);
+        assert.deepEqual(stage.evaluator.timeline.arena.describe().map(({ name }) => name), [SESSION, 'sine', 'low']);
         // And the next save is heard.
         stage.save(SINE);
         stage.play(4800);

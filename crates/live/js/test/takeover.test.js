@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
+import { SESSION } from '../arena.js';
 import { SINE, assertSame, onset, residual, staged } from '../testing/stage.js';
 
 const faults = (stage) => stage.said.filter(({ kind }) => kind === 'fault');
@@ -83,7 +84,7 @@ test('a voice that was fading out ends', () =>
     stage.save(`${SINE}play('x', s => 0);stop('low', 20);`);
     stage.play(4800);
     stage.respawn('x');
-    assert.deepEqual(stage.evaluator.timeline.arena.describe().map(({ name }) => name), ['sine'], 'no state is left behind');
+    assert.deepEqual(stage.evaluator.timeline.arena.describe().map(({ name }) => name), [SESSION, 'sine'], 'no state is left behind');
     stage.play(24000);
     assert.ok(stage.left('low').slice(-4800).every((sample) => sample === 0));
     stage.save(two);

@@ -1,15 +1,17 @@
 //! `forebay live`: a script that plays while it is edited. The sound is made by the script's own process; here are the
 //! daemon it needs, the status line, and its messages with their place in the file.
 
+mod json;
+mod text;
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::{Args, ValueHint};
-use live::{Edit, Event, Live, LiveOptions, StartError};
+use live::{Event, Live, LiveOptions, StartError};
 use protocol::Status;
-use serde_json::{Value, json};
 
 use crate::cli::AudioArgs;
 use crate::code_runtime::{self, RuntimeArgs};
@@ -20,6 +22,9 @@ use crate::interrupt::Interrupt;
 use crate::status_text;
 use crate::terminal::{self, StatusLine};
 use crate::trouble::{Exit, Trouble};
+
+use json::as_json;
+pub(crate) use text::as_text;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -192,96 +197,4 @@ impl Session {
         }
         Ok(())
     }
-}
-
-/// What a person wants to know of it.
-pub(crate) fn as_text(event: &Event) -> Option<String> {
-    Some(match event {
-        Event::Edited(edit) => edited(edit),
-        Event::Refused(refusal) => format!("{refusal}\n    what played plays on"),
-        Event::Fault(fault) => fault.to_string(),
-        Event::Log { level, text } if level == "log" => text.clone(),
-        Event::Log { level, text } => format!("{level}: {text}"),
-        Event::Problem { message } => format!("forebay: {message}"),
-        Event::Lost { frames } => {
-            format!("forebay: the script was not in time: {frames:.0} frames of silence")
-        }
-        Event::Underrun { name, cause, .. } => {
-            format!("forebay: '{name}' ran dry ({})", cause.replace('_', " "))
-        }
-        Event::Resumed { name, .. } => format!("forebay: '{name}' plays again"),
-        Event::Muted { name, reason } => format!("forebay: '{name}' is muted: {}", reason.replace('_', " ")),
-        Event::Unmuted { name } => format!("forebay: '{name}' is heard again"),
-        Event::Device { backend, name, state } => format!("forebay: {backend} '{name}' {state}"),
-        Event::Complaint { line } => line.clone(),
-        Event::Restarted { reason } => format!("forebay: {reason}; started again, the piece begins anew"),
-        _ => return None,
-    })
-}
-
-fn edited(edit: &Edit) -> String {
-    let named =
-        |sign: &str, names: &[String]| names.iter().map(|name| format!(" {sign}{name}")).collect::<String>();
-    let count = match edit.voices.len() {
-        1 => "1 voice".to_owned(),
-        n => format!("{n} voices"),
-    };
-    let mut text = format!(
-        "heard in {:.0} ms: {count}{}{} ({:.1}x real time)",
-        edit.timings_ms.hand_over + edit.timings_ms.total,
-        named("+", &edit.joined),
-        named("-", &edit.left),
-        edit.speed
-    );
-    if !edit.unrewindable.is_empty() {
-        let names = edit.unrewindable.join(", ");
-        text.push_str(&format!(
-            "\n    {names}: keeps state that can't be restored, so each save begins it anew"
-        ));
-    }
-    text
-}
-
-/// The same for programs.
-fn as_json(event: &Event) -> Option<Value> {
-    Some(match event {
-        Event::Started { runtime, version, pid } => {
-            json!({ "event": "started", "runtime": runtime, "version": version, "pid": pid })
-        }
-        Event::Ready { uptime_ms } => json!({ "event": "ready", "uptime_ms": uptime_ms }),
-        Event::Edited(edit) => {
-            let times = &edit.timings_ms;
-            let timings = json!({
-                "hand_over": times.hand_over, "compile": times.compile, "warm": times.warm, "cover": times.cover,
-                "publish": times.publish, "guard": times.guard, "total": times.total,
-            });
-            json!({
-                "event": "edited", "revision": edit.revision, "uptime_ms": edit.uptime_ms,
-                "seen_ms": edit.seen_ms, "voices": edit.voices,
-                "joined": edit.joined, "left": edit.left, "unrewindable": edit.unrewindable,
-                "engine_frame": edit.engine_frame, "cover_frames": edit.cover_frames,
-                "late_frames": edit.late_frames, "speed": edit.speed, "timings_ms": timings,
-            })
-        }
-        Event::Refused(it) => json!({
-            "event": "refused", "what": it.what, "file": it.file, "line": it.line, "column": it.column,
-            "voice": it.voice, "message": it.message,
-        }),
-        Event::Fault(it) => json!({
-            "event": "fault", "what": it.what, "file": it.file, "line": it.line, "column": it.column,
-            "voice": it.voice, "frame": it.frame, "message": it.message,
-        }),
-        Event::Log { level, text } => json!({ "event": "log", "level": level, "text": text }),
-        Event::Lost { frames } => json!({ "event": "lost", "frames": frames }),
-        Event::Underrun { name, frame, frames, cause } => {
-            json!({ "event": "underrun", "voice": name, "frame": frame, "frames": frames, "cause": cause })
-        }
-        Event::Resumed { name, frames } => json!({ "event": "resumed", "voice": name, "frames": frames }),
-        Event::Muted { name, reason } => json!({ "event": "muted", "voice": name, "reason": reason }),
-        Event::Unmuted { name } => json!({ "event": "unmuted", "voice": name }),
-        Event::Device { backend, name, state } => {
-            json!({ "event": "device", "backend": backend, "name": name, "state": state })
-        }
-        other => json!({ "event": "message", "message": as_text(other)? }),
-    })
 }

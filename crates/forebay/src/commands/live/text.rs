@@ -1,0 +1,55 @@
+//! What the live host says, for people.
+
+use live::{Edit, Event};
+
+/// What a person wants to know of it.
+pub(crate) fn as_text(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Edited(edit) => edited(edit),
+        Event::Refused(refusal) => format!("{refusal}\n    what played plays on"),
+        Event::Fault(fault) => fault.to_string(),
+        Event::Log { level, text } if level == "log" => text.clone(),
+        Event::Log { level, text } => format!("{level}: {text}"),
+        Event::Problem { message } => format!("forebay: {message}"),
+        Event::Lost { frames } => {
+            format!("forebay: the script was not in time: {frames:.0} frames of silence")
+        }
+        Event::Underrun { name, cause, .. } => {
+            format!("forebay: '{name}' ran dry ({})", cause.replace('_', " "))
+        }
+        Event::Resumed { name, .. } => format!("forebay: '{name}' plays again"),
+        Event::Muted { name, reason } => format!("forebay: '{name}' is muted: {}", reason.replace('_', " ")),
+        Event::Unmuted { name } => format!("forebay: '{name}' is heard again"),
+        Event::Device { backend, name, state } => format!("forebay: {backend} '{name}' {state}"),
+        Event::Complaint { line } => line.clone(),
+        Event::Rejoined { voices, silent_ms } => {
+            let silence = silent_ms.map(|ms| format!(", {ms:.0} ms of silence")).unwrap_or_default();
+            format!("forebay: the piece goes on: {}{silence}", voices.join(", "))
+        }
+        Event::Restarted { reason } => format!("forebay: {reason}; started again"),
+        _ => return None,
+    })
+}
+
+fn edited(edit: &Edit) -> String {
+    let named =
+        |sign: &str, names: &[String]| names.iter().map(|name| format!(" {sign}{name}")).collect::<String>();
+    let count = match edit.voices.len() {
+        1 => "1 voice".to_owned(),
+        n => format!("{n} voices"),
+    };
+    let mut text = format!(
+        "heard in {:.0} ms: {count}{}{} ({:.1}x real time)",
+        edit.timings_ms.hand_over + edit.timings_ms.total,
+        named("+", &edit.joined),
+        named("-", &edit.left),
+        edit.speed
+    );
+    if !edit.unrewindable.is_empty() {
+        let names = edit.unrewindable.join(", ");
+        text.push_str(&format!(
+            "\n    {names}: keeps state that can't be restored, so each save begins it anew"
+        ));
+    }
+    text
+}
