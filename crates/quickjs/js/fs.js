@@ -60,10 +60,13 @@ function readlinkSync(path) {
   return native.readLink(path);
 }
 
-function lstatSync(path) {
-  const { isFolder, uid, mode } = native.look(path);
-  return { uid, mode, isDirectory: () => isFolder };
+function look(path, follows) {
+  const { isFolder, ...found } = native.look(path, follows);
+  return { ...found, isDirectory: () => isFolder };
 }
+
+const statSync = (path) => look(path, true);
+const lstatSync = (path) => look(path, false);
 
 function accessSync(path) {
   native.checkExecutable(path);
@@ -98,6 +101,7 @@ export default {
   readFileSync,
   readSync,
   readlinkSync,
+  statSync,
   watch,
   writeSync,
 };

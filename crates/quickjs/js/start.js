@@ -23,6 +23,19 @@ class TextEncoder {
   }
 }
 
+/** Bytes that become text at once: a call takes no more arguments. */
+const MOST_BYTES = 8192;
+
+class TextDecoder {
+  decode(bytes) {
+    let units = '';
+    for (let at = 0; at < bytes.length; at += MOST_BYTES) {
+      units += String.fromCharCode.apply(undefined, bytes.subarray(at, at + MOST_BYTES));
+    }
+    return decodeURIComponent(escape(units));
+  }
+}
+
 const Buffer = Object.freeze({ byteLength: (text) => native.encode(String(text)).length });
 
 const line = (...values) => native.complain(`${values.map(String).join(' ')}\n`);
@@ -30,6 +43,7 @@ const console = { log: line, info: line, debug: line, warn: line, error: line };
 
 const globals = {
   Buffer,
+  TextDecoder,
   TextEncoder,
   URL,
   console,

@@ -15,9 +15,9 @@ use std::rc::Rc;
 use std::time::Instant;
 use thiserror::Error;
 
-/// Memory of all realms together, as far as the code of a worker may go: what a session shares is 416 MiB of that, most of it
-/// never touched.
-const WORKER_BYTES: usize = 1024 * 1024 * 1024;
+/// Memory of all realms together, as far as the code of a worker may go. What a session shares is 416 MiB of that, most of it
+/// never touched, and the sounds of a piece 512 MiB at most.
+const WORKER_BYTES: usize = 1536 * 1024 * 1024;
 /// What the entry's realm has beyond that: it goes on where a worker has taken all.
 const RESERVE_BYTES: usize = 128 * 1024 * 1024;
 /// The least limit there is: nothing can be allocated any more.

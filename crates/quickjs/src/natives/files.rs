@@ -47,11 +47,13 @@ pub(super) fn add<'js>(natives: &Object<'js>, home: &Home) -> rquickjs::Result<(
         let target = fs::read_link(&path).map_err(|error| thrown(&ctx, &error, "readlink", Some(&path)))?;
         Ok(target.to_string_lossy().into_owned())
     });
-    native!(natives, home, "look", |ctx, path: String| -> Object<'js> {
+    native!(natives, home, "look", |ctx, path: String, follows: bool| -> Object<'js> {
         let path = PathBuf::from(path);
-        let found =
-            fs::symlink_metadata(&path).map_err(|error| thrown(&ctx, &error, "lstat", Some(&path)))?;
+        let found = if follows { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
+        let found = found.map_err(|error| thrown(&ctx, &error, "stat", Some(&path)))?;
         let look = Object::new(ctx.clone())?;
+        look.set("size", found.len() as f64)?;
+        look.set("mtimeMs", found.mtime() as f64 * 1e3 + found.mtime_nsec() as f64 / 1e6)?;
         look.set("isFolder", found.is_dir())?;
         look.set("uid", found.uid())?;
         look.set("mode", found.mode())?;

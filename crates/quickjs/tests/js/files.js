@@ -40,6 +40,10 @@ same(codeOf(() => fs.readlinkSync(path.join(folder, 'text'))), 'EINVAL');
 same(fs.lstatSync(folder).isDirectory(), true);
 same(fs.lstatSync(folder).uid, process.getuid());
 same(codeOf(() => fs.accessSync(path.join(folder, 'text'), fs.constants.X_OK)), 'EACCES');
+same(fs.statSync(path.join(folder, 'link')).size, 6);
+same(Math.abs(fs.statSync(folder).mtimeMs - Date.now()) < 3600e3, true);
+same(codeOf(() => fs.statSync(path.join(folder, 'nothing'))), 'ENOENT');
+same(new TextDecoder().decode(new TextEncoder().encode('grün'.repeat(5000))) === 'grün'.repeat(5000), true);
 fs.accessSync('/bin/sh', fs.constants.X_OK);
 
 same(path.resolve('/a/b', '../c', './d/'), '/a/c/d');
