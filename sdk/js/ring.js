@@ -159,6 +159,11 @@ export class RingWriter {
     this.position = (this.position + frames) >>> 0;
   }
 
+  /** Position one past the last frame that was published, by whomever (u32). */
+  get published() {
+    return this.#control.word(this.#line + 4 * PRODUCER.write);
+  }
+
   /** Publishes everything stored so far. */
   publish() {
     this.#control.setWord(this.#line + 4 * PRODUCER.write, this.position);

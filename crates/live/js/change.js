@@ -75,7 +75,7 @@ function plan(timeline, trial, song) {
   const joined = trial.players.filter((player) => !names.has(player.name));
   const leaving = timeline.players.filter((player) => !trial.score.voices.has(player.name));
   const staying = leaving.filter(goesOn);
-  return { trial, joined, leaving, staying, players: [...trial.players, ...staying], ends: leaving.map(({ endAt }) => endAt) };
+  return { trial, joined, leaving, staying, players: [...trial.players, ...staying], before: timeline.players.map(({ endAt, heldUntil }) => ({ endAt, heldUntil })) };
 }
 
 /** Renders the cover of the new future and returns how many frames it has. Where the new code fails, all is as before. */
@@ -85,6 +85,7 @@ function rehearse(timeline, change, { song, began, onFailure }) {
   try {
     rewind(timeline, song, onFailure);
     trial.prepare(song);
+    keepHeld(timeline, change);
     fadePresent(timeline, change, song);
     fadeOut(timeline, trial.score, staying, song);
     timeline.beginSnapshots(song);
@@ -105,8 +106,8 @@ function rehearse(timeline, change, { song, began, onFailure }) {
 }
 
 /** The old future goes on. */
-function undo(timeline, { leaving, ends }, onFailure) {
-  for (const [i, player] of leaving.entries()) player.endAt = ends[i];
+function undo(timeline, { before }, onFailure) {
+  for (const [i, player] of timeline.players.entries()) Object.assign(player, before[i]);
   timeline.guard[GUARD.trial] = PLAYING;
   timeline.snapshots.drop();
   timeline.rewind(timeline.players, timeline.head, onFailure);
@@ -178,14 +179,24 @@ function rewind(timeline, song, onFailure) {
   if (!timeline.rewind(timeline.players, song, onFailure)) throw new Error(`no snapshot at or before song frame ${song}`);
 }
 
-/** Fades in who joins; who stays is faded to where mute and solo want it. */
-function fadePresent(timeline, { trial, joined }, song) {
-  const { players, score } = trial;
-  for (const { name, head } of players) {
+/** Of those whose state can't be restored only who plays on as before is held: what is written of it stays. */
+function keepHeld(timeline, { trial, players }) {
+  const { score } = trial;
+  for (const { name, head } of trial.players) {
     const { muted, solo } = score.voices.get(name);
     head[HEAD.muted] = muted ? 1 : 0;
     head[HEAD.solo] = solo ? 1 : 0;
   }
+  for (const player of players) {
+    const target = audible(player, trial.players) ? 1 : 0;
+    const isAsBefore = score.voices.get(player.name)?.position === undefined && player.head[HEAD.target] === target;
+    if (!trial.players.includes(player) || !timeline.players.includes(player) || !isAsBefore) player.heldUntil = -Infinity;
+  }
+}
+
+/** Fades in who joins; who stays is faded to where mute and solo want it. */
+function fadePresent(timeline, { trial, joined }, song) {
+  const { players, score } = trial;
   for (const player of players) {
     const { fade, changeFade, position } = score.voices.get(player.name);
     if (position !== undefined || joined.includes(player)) player.head[HEAD.begun] = song - (position ?? 0) * timeline.setup.rateHz;
@@ -217,12 +228,13 @@ function renderCover(timeline, players, { song, began }, onFailure) {
   const wanted = setup.render ? least : inChunks(timeline.stallS, timeline);
   const space = Math.min(...players.map((player) => rings.get(player.name).spaceFrames));
   const most = Math.min(inChunks(MOST_COVER_S, timeline), space - chunk);
-  for (const player of players) player.reserve(Math.max(least, most), setup.channels);
+  for (const player of players) player.reserve(Math.max(least, most) + chunk, setup.channels);
   let done = 0;
   while (done < least || (done + chunk <= Math.min(wanted, most) && performance.now() - began < COVER_MS)) {
     if (done > 0) timeline.snapshot(song + done);
-    timeline.render(players, song + done, chunk, done, onFailure);
-    done += chunk;
+    const frames = timeline.stretch(players, song + done);
+    timeline.render(players, song + done, frames, done, onFailure);
+    done += frames;
   }
   return done;
 }
@@ -234,19 +246,21 @@ function inChunks(seconds, { setup, chunk }) {
 function publish(timeline, frame, cover) {
   const { commit, players, rings } = timeline;
   const group = commit.next;
+  const song = frame - timeline.origin;
   for (const player of players) {
     const ring = rings.get(player.name);
     if (ring.needsStart) ring.start(frame >>> 0, group);
-    else ring.splice(frame >>> 0, group);
+    else if (player.heldUntil <= song) ring.splice(frame >>> 0, group);
     timeline.setStrip(player.name, player.spec.strip, frame);
   }
   for (const player of players) {
     const ring = rings.get(player.name);
-    const frames = Math.min(cover, player.endAt + timeline.origin - frame);
-    ring.store(player.bytes, 0, frames);
+    const frames = Math.min(cover, player.endAt - song);
+    const written = Math.min(frames, Math.max(0, player.heldUntil - song));
+    ring.store(player.bytes, written * ring.channels * 4, frames - written);
     ring.publish();
     timeline.noteRing(ring);
-    if (frames < cover || player.endAt + timeline.origin === frame + cover) timeline.end(player);
+    if (frames < cover || player.endAt === song + cover) timeline.end(player);
   }
   commit.publish();
 }

@@ -27,6 +27,9 @@ const INNER_FADE_S = 0.02;
 /** Knobs that were turned so lately are still moving; the lead meanwhile. */
 const MOVING_MS = 300;
 const MOVING_LEAD_S = 0.2;
+/** What a successor needs to take over, beyond the watchdog's patience; a lead that is as good as its target. */
+const TAKE_OVER_S = 0.1;
+const FULL = 0.9;
 /** Late failures that are told between two edits. */
 const MOST_LATE = 10;
 
@@ -88,6 +91,15 @@ export class Evaluator {
   /** Names of voices in `trial` that have no ring yet. */
   missingRings(trial) {
     return trial.players.map((player) => player.name).filter((name) => !this.timeline.rings.has(name));
+  }
+
+  /** Whether what is written outlasts code that is tried now and hangs, as far as the target lead allows. */
+  outlasts(patienceMs) {
+    const { timeline } = this;
+    const { rateHz, leadFrames, render } = timeline.setup;
+    if (render || timeline.players.length === 0) return true;
+    timeline.refresh();
+    return timeline.lead >= Math.min((patienceMs / 1000 + TAKE_OVER_S) * rateHz, FULL * leadFrames);
   }
 
   /** Whether the rings of `trial` can take a change now. */

@@ -6,15 +6,15 @@ import { HEAD } from './state.js';
 const LOUDEST = 64;
 
 /** Finishes frames `begin .. end` of a player's `out`; `song` is the song frame of `begin`. */
-export function finish(player, { begin, end, song, channels }) {
+export function finish(player, begin, end, song, channels) {
   if (begin === end) return;
-  scrub(player, { begin, end, song, channels });
+  scrub(player, begin, end, song, channels);
   for (let c = 0; c < channels; c++) player.last[c] = player.out[(end - 1) * channels + c];
   const { head } = player;
-  if (head[HEAD.left] > 0 || head[HEAD.gain] !== 1) applyGain(player.out, head, { begin, end, channels });
+  if (head[HEAD.left] > 0 || head[HEAD.gain] !== 1) applyGain(player.out, head, begin, end, channels);
 }
 
-function scrub(player, { begin, end, song, channels }) {
+function scrub(player, begin, end, song, channels) {
   const { out } = player;
   let { peak } = player;
   const stop = end * channels;
@@ -36,7 +36,7 @@ function cut(player, value, frame) {
   return value > 0 ? LOUDEST : -LOUDEST;
 }
 
-function applyGain(out, head, { begin, end, channels }) {
+function applyGain(out, head, begin, end, channels) {
   let gain = head[HEAD.gain];
   let left = head[HEAD.left];
   const step = head[HEAD.step];

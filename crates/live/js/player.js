@@ -55,6 +55,10 @@ export class Player {
     this.out = new Float32Array(0);
     /** Song frame at which a departing voice falls silent for good; Infinity while it stays. */
     this.endAt = Infinity;
+    /** Whether its state can be restored. Where it can't, its code is called once for each frame of the song: what others
+     *  change leaves what is written of it alone, which reaches up to song frame `heldUntil`. */
+    this.isRewindable = true;
+    this.heldUntil = -Infinity;
     /** The last frame before fades. */
     this.last = new Float64Array(MOST_CHANNELS);
     /** Kinds of faults that people were told of. */

@@ -14,6 +14,7 @@ export class Loop {
   #rate;
   /** The list that runs, or ran last, and who of it is what. */
   players = [];
+  #active = [];
   #stepped = [];
   #blocks = [];
   /** Of the run: its song frame, its place in `out`, its frames. */
@@ -65,7 +66,7 @@ export class Loop {
 
   /** These players play on as they are: from now on code of their own renders them. */
   specialise(players) {
-    this.#sort(players);
+    this.#sort(players, Infinity);
     const place = { guard: this.#guard, cursor: this.#cursor, channels: this.#channels, rate: this.#rate };
     this.#special = { players, steps: new Steps(this.#stepped, place) };
   }
@@ -76,22 +77,24 @@ export class Loop {
   }
 
   #begin(players, from, frames, at) {
-    this.#sort(players);
-    this.#steps = this.isSpecialFor(players) ? this.#special.steps : undefined;
+    const isWhole = this.#sort(players, from);
+    this.#steps = isWhole && this.isSpecialFor(players) ? this.#special.steps : undefined;
     this.#from = from;
     this.#at = at;
     this.#frames = frames;
     this.#done = this.#span = this.#block = this.#voice = this.#cursor[0] = 0;
   }
 
-  #sort(players) {
+  /** Who of them renders from song frame `from` on, and how. Returns whether it is all. */
+  #sort(players, from) {
+    const isWhole = players.every((player) => player.heldUntil <= from);
+    if (isWhole && players === this.players && this.#active.length === players.length) return true;
     this.players = players;
-    this.#stepped = [];
-    this.#blocks = [];
-    for (let i = 0; i < players.length; i++) {
-      players[i].place = i + 1;
-      (players[i].spec.block ? this.#blocks : this.#stepped).push(players[i]);
-    }
+    this.#active = players.filter((player) => player.heldUntil <= from);
+    for (let i = 0; i < players.length; i++) players[i].place = i + 1;
+    this.#stepped = this.#active.filter((player) => !player.spec.block);
+    this.#blocks = this.#active.filter((player) => player.spec.block);
+    return isWhole;
   }
 
   #go() {
@@ -161,8 +164,8 @@ export class Loop {
   }
 
   #finish(frame) {
-    const range = { begin: this.#at + this.#done, end: this.#at + frame, song: this.#from + this.#done, channels: this.#channels };
-    for (const player of this.players) finish(player, range);
+    const at = this.#at;
+    for (let i = 0; i < this.#active.length; i++) finish(this.#active[i], at + this.#done, at + frame, this.#from + this.#done, this.#channels);
     this.#done = frame;
   }
 }

@@ -5,7 +5,7 @@
 import { takeFrame } from './player.js';
 
 /** Voices per generated function: more than a runtime builds into one. */
-const GROUP = 8;
+const GROUP = 4;
 
 /** The same text twice would share what a runtime has learned of the first. */
 let made = 0;
@@ -21,9 +21,11 @@ export class Steps {
     this.#players = players;
     this.#outs = players.map((player) => player.out);
     this.#calls = players.map((player) => player.call);
+    // A double that is handed from function to function is garbage; in an array it is none.
+    const time = new Float64Array(2);
     const groups = [];
-    for (let i = 0; i < players.length; i += GROUP) groups.push(makeGroup(players.slice(i, i + GROUP), guard, channels));
-    this.#run = makeRun(groups, cursor, channels, rate);
+    for (let i = 0; i < players.length; i += GROUP) groups.push(makeGroup(players.slice(i, i + GROUP), { guard, time, channels }));
+    this.#run = makeRun(groups, { cursor, time, channels, rate });
   }
 
   /** Whether the players still call what they did, and their frames lie where the code writes them. */
@@ -37,7 +39,7 @@ export class Steps {
   }
 }
 
-function makeGroup(players, guard, channels) {
+function makeGroup(players, { guard, time, channels }) {
   const lines = players.map(({ place, ...player }, i) => {
     const rest = Array.from({ length: channels }, (_, c) => (c < 2 ? `o${i}[b + ${c}] = v;` : `o${i}[b + ${c}] = 0;`)).join(' ');
     const call = ownCode(player).self === undefined ? `c${i}(a${i})` : `c${i}.call(x${i}, a${i})`;
@@ -49,8 +51,8 @@ function makeGroup(players, guard, channels) {
     const { call, self } = ownCode(player);
     return [call, self, player.argument, player.signal, player.out, player];
   });
-  const text = `(function (guard, takeFrame, ${names}) { return function (n, t, b) { let v; ${lines.join('\n')} } })//${made++}`;
-  return (0, eval)(text)(guard, takeFrame, ...values);
+  const text = `(function (guard, time, takeFrame, ${names}) { return function (b) { const t = time[0], n = time[1]; let v; ${lines.join('\n')} } })//${made++}`;
+  return (0, eval)(text)(guard, time, takeFrame, ...values);
 }
 
 /** The voice's function and its `this`, not wrapped into another; that of one that failed is its fall. */
@@ -58,11 +60,13 @@ function ownCode({ failed, call, spec }) {
   return failed ? { call, self: undefined } : spec;
 }
 
-function makeRun(groups, cursor, channels, rate) {
+function makeRun(groups, { cursor, time, channels, rate }) {
   const names = groups.map((_, i) => `g${i}`);
-  const calls = names.map((name) => `${name}(n, t, b);`).join(' ');
-  const text = `(function (cursor, ${names}) { return function (from, begin, end, at) {
-    for (let f = begin; f < end; f++) { cursor[0] = f; const n = from + f, t = n / ${rate}, b = (at + f) * ${channels}; ${calls} }
+  const calls = names.map((name) => `${name}(b);`).join(' ');
+  const text = `(function (cursor, time, ${names}) { return function (from, begin, end, at) {
+    for (let f = begin; f < end; f++) {
+      cursor[0] = f; time[0] = (from + f) / ${rate}; time[1] = from + f; const b = (at + f) * ${channels}; ${calls}
+    }
   } })//${made++}`;
-  return (0, eval)(text)(cursor, ...groups);
+  return (0, eval)(text)(cursor, time, ...groups);
 }

@@ -1,6 +1,7 @@
 // Going on with code that has played: after an evaluator that had to be terminated, from the shared memory that it left;
 // after a whole process that has ended, from what it kept (`rejoin`).
 
+import { distance } from '../../../sdk/js/layout.js';
 import { enter } from './change.js';
 import { HEAD } from './state.js';
 import { Score } from './surface.js';
@@ -25,7 +26,7 @@ export function takeOver(timeline, { sources, rehearse, announce, onFailure }) {
   timeline.rewind(players, timeline.head, onFailure);
   for (const [name, ring] of timeline.rings) {
     if (ring.needsStart) continue;
-    ring.position = (timeline.head + timeline.origin + ring.offset) >>> 0;
+    goOn(timeline, ring);
     if (!players.some((player) => player.name === name)) leaveOut(timeline, ring);
   }
   // Also what the evaluator before had marked and could not commit: a song that was lost has been started anew.
@@ -86,6 +87,15 @@ function keepWindows({ arena, players }, trials) {
   for (const { window, cells } of players) for (const taken of [window, ...cells]) arena.adopt(taken);
   for (const trial of trials) trial.settle();
   for (const name of arena.names()) if (!players.some((player) => player.name === name)) arena.releaseVoice(name);
+}
+
+/** A ring goes on at the head. What is written beyond it, of a voice that was held, another future replaces. */
+function goOn(timeline, ring) {
+  ring.position = (timeline.head + timeline.origin + ring.offset) >>> 0;
+  if (distance(ring.published, ring.position) <= 0) return;
+  ring.position = ring.published;
+  ring.splice((timeline.head + timeline.origin) >>> 0, timeline.commit.next);
+  timeline.noteRing(ring);
 }
 
 /** The future of a voice that does not go on ends with what is written of it. */

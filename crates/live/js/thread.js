@@ -56,10 +56,10 @@ export class EvaluatorThread {
       this.handlers.broken(this.#stillborn);
       return;
     }
-    this.#setup = { windows: [], ...setup, rings: [], generation: 0 };
     const half = (setup.leadFrames / setup.rateHz) * 500;
     const patienceMs = setup.render ? RENDER_PATIENCE_MS : Math.min(Math.max(half, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
     this.#limits = { somebody: patienceMs, nobody: Math.max(patienceMs, NOBODYS_PATIENCE_MS) };
+    this.#setup = { windows: [], ...setup, patienceMs, rings: [], generation: 0 };
     const turns = (ms) => Math.ceil(ms / WATCH_TURN_MS);
     this.#patience = { somebody: turns(this.#limits.somebody), nobody: turns(this.#limits.nobody) };
     this.#worker.limit?.(this.#limits);

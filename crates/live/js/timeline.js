@@ -154,7 +154,9 @@ export class Timeline {
   get space() {
     let least = this.setup.capacityFrames;
     for (const player of this.players) {
-      if (player.endAt > this.head) least = Math.min(least, this.rings.get(player.name).spaceFrames);
+      if (player.endAt <= this.head) continue;
+      const ahead = Math.max(0, player.heldUntil - this.head);
+      least = Math.min(least, this.rings.get(player.name).spaceFrames + ahead);
     }
     return least;
   }
@@ -174,10 +176,12 @@ export class Timeline {
   /** The state as it was at song frame `frame`: from the newest snapshot before it, what `players` rendered is rendered
    *  again. Returns whether there was one. */
   rewind(players, frame, onFailure) {
+    const restoreHeld = this.#hold(players);
     let at = this.snapshots.restore(frame, this.arena);
     if (at === undefined) return false;
     // What a helper called first then had no state before.
     for (const { cells } of players) for (const cell of cells) if (cell.born > at) this.arena.renew(cell);
+    restoreHeld();
     this.rehearsing = true;
     while (at < frame) {
       const frames = Math.min(this.chunk, frame - at);
@@ -186,6 +190,25 @@ export class Timeline {
     }
     this.rehearsing = false;
     return true;
+  }
+
+  /** Those of `players` that can't be rewound stay where they are: up to the head they are rendered. Returns what puts their
+   *  state back as it is now. */
+  #hold(players) {
+    const held = players.filter((player) => !player.isRewindable);
+    for (const player of held) player.heldUntil = Math.max(player.heldUntil, this.head);
+    const kept = held.flatMap(({ window, cells }) => [window, ...cells]).map(({ head, state }) => [head, head.slice(), state, state.slice()]);
+    return () => {
+      for (const [head, headNow, state, stateNow] of kept) {
+        head.set(headNow);
+        state.set(stateNow);
+      }
+    };
+  }
+
+  /** Frames from song frame `from` on, at most a chunk, that the same voices render. */
+  stretch(players, from) {
+    return players.reduce((least, { heldUntil }) => (heldUntil > from ? Math.min(least, heldUntil - from) : least), this.chunk);
   }
 
   /** Renders `frames` frames from song frame `from` into the players' `out` at frame `at`. */
@@ -203,23 +226,24 @@ export class Timeline {
   /** One chunk: snapshot, render, store, publish. The caller has checked `space`. */
   advance(onFailure) {
     const from = this.head;
+    const whole = this.stretch(this.players, from);
     this.snapshot(from);
-    this.render(this.players, from, this.chunk, 0, onFailure);
+    this.render(this.players, from, whole, 0, onFailure);
     let ended = false;
     for (const player of this.players) {
-      if (player.endAt <= from) continue;
+      if (player.endAt <= from || player.heldUntil > from) continue;
       const ring = this.rings.get(player.name);
-      const frames = Math.min(this.chunk, player.endAt - from);
+      const frames = Math.min(whole, player.endAt - from);
       ring.store(player.bytes, 0, frames);
       ring.publish();
-      if (player.endAt <= from + this.chunk) {
+      if (player.endAt <= from + whole) {
         this.end(player);
         ended = true;
       }
     }
     if (ended) this.commit.publish();
-    this.head = from + this.chunk;
-    this.sinceChange += this.chunk;
+    this.head = from + whole;
+    this.sinceChange += whole;
     const { leadFrames, rateHz } = this.setup;
     if (this.sinceChange > leadFrames + SETTLED_S * rateHz && !this.loop.isSpecialFor(this.players)) this.loop.specialise(this.players);
   }

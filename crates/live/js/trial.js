@@ -139,6 +139,7 @@ export class Trial {
       player.spec = this.score.voices.get(player.name);
     }
     for (const player of this.#fresh) this.#adoptCells(player);
+    for (const player of this.unrewindable) player.isRewindable = false;
     this.settle();
   }
 
@@ -303,6 +304,10 @@ export class Trial {
   /** Renders on the state at hand, from the head on. Who plays already is not judged, and forgets what befell it here. */
   #shadow() {
     const alive = this.players.filter((player) => !player.failed);
+    // Its code would be where it can't be brought back from.
+    const held = this.players.filter((player) => !player.isRewindable);
+    const heldUntil = held.map((player) => player.heldUntil);
+    for (const player of held) player.heldUntil = Infinity;
     for (const player of this.players) {
       player.forget();
       player.head[HEAD.gain] = player.head[HEAD.target] = 1;
@@ -315,6 +320,7 @@ export class Trial {
     } finally {
       for (const player of alive) if (player.failed) player.revive();
       for (const player of this.players) player.forget();
+      for (const [i, player] of held.entries()) player.heldUntil = heldUntil[i];
     }
   }
 

@@ -14,6 +14,8 @@ const TURN_MS = 3;
 /** Sleep when all rings are at their target lead. */
 const NAP_MS = 15;
 const STATUS_MS = 250;
+/** How long code waits at most until the lead would outlast its hang. */
+const MOST_WAIT_MS = 500;
 /** Between two turns of knobs. */
 const LEAST_TURN_MS = 8;
 /** Per nap: a stall is half forgotten after two minutes. */
@@ -187,6 +189,9 @@ class Thread {
     const beganMs = performance.timeOrigin + began;
     let trial;
     try {
+      // What can't be rendered in time never will: its mending does not wait for that.
+      const until = began + MOST_WAIT_MS;
+      while (!this.#evaluator.outlasts(this.#setup.patienceMs) && performance.now() < until) await pause(1);
       const tried = this.#withSounds((sounds) => this.#evaluator.try(source, file, { add, revision, sounds }));
       trial = tried instanceof Promise ? await tried : tried;
       await this.#openRings(trial);

@@ -21,6 +21,7 @@
 mod bundle;
 mod event;
 mod keep;
+mod outside;
 mod process;
 mod runtime;
 mod sounds;
@@ -28,5 +29,6 @@ mod supervisor;
 
 pub use bundle::BundleError;
 pub use event::{Edit, Event, Fault, Refusal, Status, Timings, VoiceStatus};
+pub use outside::{Knobs, MidiFile, MidiNotes, OscPort, Values};
 pub use process::{Live, LiveOptions, StartError};
 pub use runtime::{Choice, Kind, Runtime, RuntimeError};

@@ -3,6 +3,7 @@
 use crate::bundle::{self, BundleError};
 use crate::event::Event;
 use crate::keep::Keep;
+use crate::outside::Knobs;
 use crate::runtime::{Choice, Runtime, RuntimeError};
 use crate::supervisor::{Shared, supervise};
 use protocol::LeadSetting;
@@ -128,6 +129,11 @@ impl Live {
     pub fn stop(&self, fade: Duration) {
         self.shared.stop();
         self.shared.send(&json!({ "op": "stop", "fade_ms": fade.as_secs_f64() * 1000.0 }));
+    }
+
+    /// What turns the values that the piece listens to.
+    pub fn knobs(&self) -> Knobs {
+        Knobs::new(Arc::clone(&self.shared))
     }
 
     /// Adds code to what plays; `name` stands for a file name in messages.

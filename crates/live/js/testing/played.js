@@ -17,8 +17,8 @@ export const SINE = `play('sine', s => {
 });
 `;
 
-/** Runs `body(live, save)` on a piece, then returns the left channel of what was played. */
-export async function played(source, body, options = {}) {
+/** Runs `body(live, save)` on a piece, then returns the left channel of what was played; `onEach` sees all channels. */
+export async function played(source, body, { onEach, ...options } = {}) {
   const dir = fs.mkdtempSync('/tmp/forebay-live-test-');
   const wav = path.join(dir, 'played.wav');
   const file = path.join(dir, 'piece.js');
@@ -36,6 +36,7 @@ export async function played(source, body, options = {}) {
   }
   const { channels, samples } = readWav(wav);
   fs.rmSync(dir, { recursive: true });
+  onEach?.(samples);
   return samples.filter((_, i) => i % channels === 0);
 }
 
