@@ -5,13 +5,14 @@
 //! later), and not one bit of the voices beside it.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::support::audio::{Recording, assert_same_bits};
 use crate::support::null::{Heard, NullDaemon};
 use crate::support::process::Process;
+use crate::support::saves::{Moment, save};
 use crate::support::scene::Scene;
 use crate::support::{find_program, quantile, quiet, say, skip, undisturbed};
 
@@ -24,29 +25,6 @@ fn song(level: f64) -> String {
         );
     }
     text + &format!("play('edited', s => [0, {level} * Math.sin(2 * Math.PI * 3000 * s.t)]);\n")
-}
-
-/// A moment, by the monotonic clock and by the one that processes share with people.
-#[derive(Clone, Copy)]
-struct Moment {
-    ns: u64,
-    unix_ms: f64,
-}
-
-impl Moment {
-    fn now() -> Self {
-        let since = SystemTime::UNIX_EPOCH.elapsed().expect("it is after 1970");
-        Self { ns: rt::monotonic_ns(), unix_ms: since.as_secs_f64() * 1e3 }
-    }
-}
-
-/// As editors do: a new file beside, renamed over the old one. Returns when.
-fn save(file: &Path, text: &str) -> Moment {
-    let fresh = file.with_extension("new");
-    std::fs::write(&fresh, text).unwrap();
-    let trigger = Moment::now();
-    std::fs::rename(&fresh, file).unwrap();
-    trigger
 }
 
 struct Save {

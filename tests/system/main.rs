@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod bits;
+mod edits;
 mod faults;
 mod idle;
 mod jack_load;
@@ -12,4 +13,5 @@ mod latency;
 mod life;
 mod splices;
 mod support;
+mod talk;
 mod turns;

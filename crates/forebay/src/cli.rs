@@ -106,6 +106,10 @@ pub(crate) enum Command {
     Run(commands::run::RunArgs),
     /// Play a script and follow its edits
     Live(commands::live::LiveArgs),
+    /// Type code for a script that plays
+    Repl(commands::repl::ReplArgs),
+    /// Send code to a script that plays
+    Send(commands::send::SendArgs),
     /// End the daemon that runs (with a fade) and start this version
     Restart(commands::restart::RestartArgs),
     /// End the daemon that runs, with a fade

@@ -27,6 +27,12 @@ pub(crate) fn voices(current: &OsStr) -> Vec<CompletionCandidate> {
     offer(current, producers.into_iter().flat_map(|producer| producer.voices).map(|voice| voice.name))
 }
 
+/// Names of the live sessions that run.
+pub(crate) fn sessions(current: &OsStr) -> Vec<CompletionCandidate> {
+    let running = || live::remote::running(&crate::console::place().ok()?).ok();
+    offer(current, running().unwrap_or_default().into_iter())
+}
+
 /// Those of `names` that begin as what has been typed, each once.
 fn offer(current: &OsStr, names: impl Iterator<Item = String>) -> Vec<CompletionCandidate> {
     let typed = current.to_string_lossy();

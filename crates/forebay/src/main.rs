@@ -15,6 +15,7 @@ mod doctor;
 mod fresh_file;
 mod interrupt;
 mod paths;
+mod sessions;
 mod status_text;
 mod terminal;
 mod trouble;
@@ -42,7 +43,9 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", trouble::describe(&error, as_json));
+            if !trouble::is_said(&error) {
+                eprintln!("{}", trouble::describe(&error, as_json));
+            }
             ExitCode::from(trouble::exit_code(&error))
         }
     }
@@ -54,6 +57,8 @@ fn dispatch(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::Run(args) => commands::run::run(args, audio),
         Command::Live(args) => commands::live::run(args, audio),
+        Command::Repl(args) => commands::repl::run(args, audio),
+        Command::Send(args) => commands::send::run(args, audio),
         Command::Devices(_) => commands::devices::run(audio),
         Command::Restart(args) => commands::restart::run(args, audio),
         Command::Stop(_) => commands::stop::run(audio),

@@ -157,9 +157,10 @@ fn table<const N: usize>(out: &mut String, head: &[String; N], rows: &[[String; 
     }
 }
 
-/// One calm line: voices, lead, load, underruns, peak. `client` narrows it to the producers of one process.
-pub(crate) fn line(status: &Status, pid: Option<u32>) -> String {
-    let producers = status.producers.iter().filter(|producer| pid.is_none_or(|pid| producer.pid == pid));
+/// One calm line: voices, lead, load, underruns, peak: of the producers of these processes, or of all where none is given.
+pub(crate) fn line(status: &Status, pids: &[u32]) -> String {
+    let producers =
+        status.producers.iter().filter(|producer| pids.is_empty() || pids.contains(&producer.pid));
     let voices: Vec<_> = producers.flat_map(|producer| &producer.voices).collect();
     let engine = &status.engine;
     let count = match voices.len() {
@@ -264,10 +265,10 @@ mod tests {
     #[test]
     fn line_names_the_weakest() {
         assert_eq!(
-            line(&status(), Some(7)),
+            line(&status(), &[7]),
             "2 voices | lead 102 ms warning | load 4 % | underruns 0 | peak -12.3 dB | no device"
         );
-        assert!(line(&status(), Some(8)).starts_with("0 voices | lead - |"));
+        assert!(line(&status(), &[8]).starts_with("0 voices | lead - |"));
     }
 
     /// Every voice has its row in aligned columns; a filter leaves out the others, and producers without a match.

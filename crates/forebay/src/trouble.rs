@@ -14,7 +14,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// A file is missing, unreadable or not what it claims to be; a script has an error.
     Input = 3,
-    /// No daemon answers.
+    /// No daemon answers, or no live session.
     NoDaemon = 4,
     /// No such device or backend, or it can't be opened.
     Device = 5,
@@ -60,7 +60,7 @@ Exit codes:
   1   unexpected       6   another daemon, or version    10   doctor found a fault
   2   wrong usage      7   permission refused            130  interrupted before the end
   3   wrong input      8   that runtime is not here
-  4   no daemon runs";
+  4   no daemon, or no live session, runs";
 
 /// A failure that a person can act on.
 #[derive(Debug)]
@@ -68,12 +68,19 @@ pub(crate) struct Trouble {
     exit: Exit,
     what: String,
     remedy: Option<String>,
+    /// The person, or the program, knows it already.
+    is_said: bool,
 }
 
 impl Trouble {
     /// A failure in one sentence, without a full stop at its end.
     pub(crate) fn new(exit: Exit, what: impl fmt::Display) -> Self {
-        Self { exit, what: what.to_string(), remedy: None }
+        Self { exit, what: what.to_string(), remedy: None, is_said: false }
+    }
+
+    /// A failure that was told already, in a form of its own: only the exit code is left to be given.
+    pub(crate) fn said(exit: Exit) -> Self {
+        Self { is_said: true, ..Self::new(exit, "") }
     }
 
     /// What another forebay said of its failure, see [`describe`]: its words, its code, its remedy.
@@ -83,7 +90,13 @@ impl Trouble {
             exit: Exit::from_code(error["exit"].as_u64().unwrap_or_default()),
             what: text("message").unwrap_or_default(),
             remedy: text("remedy"),
+            is_said: false,
         }
+    }
+
+    /// Code that was refused, in the words of who refused it.
+    pub(crate) fn from_refusal(what: String) -> Self {
+        Self::new(Exit::Input, what)
     }
 
     /// The code that the process ends with.
@@ -119,6 +132,11 @@ impl std::error::Error for Trouble {}
 /// The exit code for any error: that of the [`Trouble`] in its chain.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     error.downcast_ref::<Trouble>().map_or(Exit::Unexpected, |trouble| trouble.exit) as u8
+}
+
+/// Whether nothing is left to be said of it.
+pub(crate) fn is_said(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Trouble>().is_some_and(|trouble| trouble.is_said)
 }
 
 /// One message for a person, or one JSON line for a program.

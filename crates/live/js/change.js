@@ -81,7 +81,7 @@ function plan(timeline, trial, song) {
 /** Renders the cover of the new future and returns how many frames it has. Where the new code fails, all is as before. */
 function rehearse(timeline, change, { song, began, onFailure }) {
   const { trial, staying, players } = change;
-  const fresh = new Set(trial.players.filter((player) => !timeline.players.includes(player)));
+  const answersFor = new Set(trial.players.filter((player) => trial.answersFor(player)));
   try {
     rewind(timeline, song, onFailure);
     trial.prepare(song);
@@ -91,10 +91,10 @@ function rehearse(timeline, change, { song, began, onFailure }) {
     timeline.beginSnapshots(song);
     trial.announce(players);
     const cover = renderCover(timeline, players, { song, began }, (player, error) => {
-      if (fresh.has(player)) trial.failed(player, error);
+      if (answersFor.has(player)) trial.failed(player, error);
       onFailure(player, error);
     });
-    trial.judge([...fresh]);
+    trial.judge([...answersFor]);
     return cover;
   } catch (error) {
     undo(timeline, change, onFailure);
@@ -106,7 +106,8 @@ function rehearse(timeline, change, { song, began, onFailure }) {
 }
 
 /** The old future goes on. */
-function undo(timeline, { before }, onFailure) {
+function undo(timeline, { trial, before }, onFailure) {
+  trial.withdraw();
   for (const [i, player] of timeline.players.entries()) Object.assign(player, before[i]);
   timeline.guard[GUARD.trial] = PLAYING;
   timeline.snapshots.drop();
@@ -190,7 +191,8 @@ function keepHeld(timeline, { trial, players }) {
   for (const player of players) {
     const target = audible(player, trial.players) ? 1 : 0;
     const isAsBefore = score.voices.get(player.name)?.position === undefined && player.head[HEAD.target] === target;
-    if (!trial.players.includes(player) || !timeline.players.includes(player) || !isAsBefore) player.heldUntil = -Infinity;
+    // At another tempo what is written of a voice lies on another beat.
+    if (!trial.players.includes(player) || !timeline.players.includes(player) || !isAsBefore || trial.isRetimed) player.heldUntil = -Infinity;
   }
 }
 

@@ -1,71 +1,124 @@
-// From source text to a function, and from errors back to file:line:column. User files are never imported: every
-// version of an imported module would stay in memory.
+// From source text to a function. User files are never imported: every version of an imported module would stay in memory.
 
-import { MODULE_NAMES, ModuleError, maybeModule, parse, readModule, transform } from './modules.js';
+import { MODULE_NAMES, ModuleError, edited, isLong, maybeModule, moduleEdits, parse, readModule } from './modules.js';
+import { SourceError, blockKey, lineOf, nameInStacks, notePlaces, syntaxError } from './places.js';
+import { ROLE, analyse } from './references.js';
+import { effects } from './sent.js';
 
-/** Compiles a piece: `source` of `file`, and the files that it imports, as `read` gives them. Returns `{ run(values),
- *  sources }`: `values` are those of `names`, in order, and each run begins anew; `sources` maps each file to its text.
- *  Throws a `SourceError`. */
-export function compile(source, file, names, read = readModule) {
+/** The name under which compiled code finds what it shares with others. */
+const SHARED = '$forebay_shared';
+
+/** Compiles a piece: `source` of `file`, and the files that it imports, as `read` gives them. `names` are the names that it
+ *  finds. With `block`, it is code that was sent: `{ number, from, isShared }`, where `number` is its own, `from` a path in
+ *  whose folder its imports lie, and `isShared(name)` tells names that others have declared.
+ *  Returns `{ run(values, sharing), sources, effects, declared }`: `values` are those of `names`, in order, `sharing` is told
+ *  of the names of the top level, and each run begins anew; `sources` maps each file to its text; `effects` and `declared`
+ *  are those of a block. Throws a `SourceError`. */
+export function compile(source, file, names, { read = readModule, block } = {}) {
   const sources = new Map();
   const units = new Map();
-  const load = (path, text, importer) => {
+  const load = (path, text, importer, asBlock) => {
     if (units.has(path)) {
       if (units.get(path) === undefined) throw importError(importer, `${path} imports itself in a circle`, sources);
       return;
     }
     units.set(path, undefined);
     sources.set(path, text);
-    const unit = compileFile(text, path, names);
+    const unit = asBlock ? compileBlock(text, path, names, asBlock) : compileFile(text, path, names);
     for (const imported of unit.imports) {
       if (!sources.has(imported)) sources.set(imported, readImported(read, imported, path, sources));
       load(imported, sources.get(imported), path);
     }
     units.set(path, unit);
   };
+  const main = block ? blockKey(block.number, file) : file;
   try {
-    load(file, source, file);
+    load(main, source, main, block && { ...block, shown: file });
   } catch (error) {
     error.files = [...sources.keys()];
     throw error;
   }
-  const run = (values) => {
+  const run = (values, sharing = NOBODY) => {
     const ran = new Map();
     const start = (path) => {
       if (ran.has(path)) return ran.get(path);
       const exports = {};
       ran.set(path, exports);
-      units.get(path).start(...values, start, exports);
+      units.get(path).start(...values, start, exports, path === main ? sharing : NOBODY);
       return exports;
     };
-    start(file);
+    start(main);
   };
-  return { run, sources };
+  const { effects: does, declared } = units.get(main);
+  return { run, sources, effects: does, declared };
 }
 
-/** Columns in front of the first line of each compiled file. */
-const openings = new Map();
+/** Who shares no names. */
+const NOBODY = { reach() {} };
 
 /** One file as a function of the language's names and the module names. */
 function compileFile(source, file, names) {
-  // Two functions: what the file declares may have a name of the language.
-  const opening = `(function(${[...names, ...MODULE_NAMES].join(',')}){"use strict";return(function(){`;
-  let imports = [];
+  let [text, edits, imports] = [source, [], []];
   try {
-    let text = source;
-    if (maybeModule(source)) ({ text, imports } = transform(source, file, names));
-    // An indirect eval leaves nothing behind; vm.Script keeps 13 KB of every version in Node 20.
-    const start = (0, eval)(`${opening}${text}\n})()})\n//# sourceURL=${nameInStacks(file)}`);
-    openings.set(file, opening.length);
-    return { start, imports };
+    if (maybeModule(source)) {
+      let behind;
+      ({ edits, imports, behind } = moduleEdits(parse(source), { source, file, languageNames: names }));
+      text = edited(source, edits) + behind;
+    }
+    return { start: evaluated(text, file, { names, source, edits }), imports };
   } catch (error) {
-    throw syntaxError(source, file, error);
+    throw mistake(source, file, error);
   }
 }
 
-/** How stacks name a file: a source URL ends at a blank. */
-function nameInStacks(file) {
-  return encodeURI(file);
+/** Code that was sent: what it uses and does not declare, it finds where the piece and other blocks have it. */
+function compileBlock(source, key, names, { from, shown, isShared }) {
+  notePlaces(key, { opening: '', shown });
+  if (isLong(source)) {
+    const message = `a block has at most 1 MiB, not ${source.length} characters: put it into a file of its own and play or import that`;
+    throw new SourceError(message, { kind: 'blocks', file: key });
+  }
+  try {
+    const program = parse(source);
+    const found = analyse(program);
+    const isElsewhere = (name) => isShared(name) || !(names.includes(name) || name in globalThis || name === 'arguments');
+    const uses = found.free.filter(({ name }) => isElsewhere(name));
+    const module = moduleEdits(program, { source, file: from, languageNames: names });
+    const edits = [...module.edits, ...uses.map(editOf)].sort((a, b) => a.from - b.from);
+    const text = edited(source, edits) + module.behind;
+    const cells = [...new Set(uses.map(({ name }) => name))];
+    const start = evaluated(text, key, { names, source, edits, shown, cells });
+    const isLanguage = (name) => names.includes(name) && !isElsewhere(name) && !found.declared.has(name);
+    return { start, imports: module.imports, declared: found.declared, effects: effects(program, found, isElsewhere, isLanguage) };
+  } catch (error) {
+    throw mistake(source, key, error);
+  }
+}
+
+/** A use of a name, of its cell instead. */
+function editOf({ name, start, end, role, opens }) {
+  const cell = `$forebay_${name}`;
+  const text = {
+    [ROLE.value]: `${cell}.value`,
+    [ROLE.shorthand]: `${name}: ${cell}.value`,
+    // No method of the cell is called; and what begins a statement begins with a bracket now.
+    [ROLE.callee]: `${opens ? ';' : ''}(0, ${cell}.value)`,
+    [ROLE.type]: `${cell}.peek`,
+  }[role];
+  return { from: start, to: end, text };
+}
+
+/** The compiled function of a text. */
+function evaluated(text, key, { names, source, edits, shown, cells = [] }) {
+  const params = [...names, ...MODULE_NAMES, SHARED].join(',');
+  const found = cells.map((name) => `const $forebay_${name}=${SHARED}.cell(${JSON.stringify(name)});`).join('');
+  // Two functions: what the text declares may have a name of the language. Its names are reached by an evaluation among
+  // them, which costs nothing until somebody asks.
+  const opening = `(function(${params}){"use strict";${found}return(function(){${SHARED}.reach((code)=>eval(code));`;
+  // An indirect eval leaves nothing behind; vm.Script keeps 13 KB of every version in Node 20.
+  const start = (0, eval)(`${opening}${text}\n})()})\n//# sourceURL=${nameInStacks(key)}`);
+  notePlaces(key, { opening, shown, source, edits });
+  return start;
 }
 
 function readImported(read, imported, importer, sources) {
@@ -85,79 +138,14 @@ function importError(importer, message, sources) {
   return new SourceError(message, { kind: 'import', file: importer, line, sourceLine: lineOf(source, line) });
 }
 
-/** An error with its place in the user's file. `line` and `column` count from 1; undefined where unknown. */
-export class SourceError extends Error {
-  constructor(message, { kind, file, line, column, sourceLine, voice }) {
-    super(message);
-    this.name = 'SourceError';
-    Object.assign(this, { kind, file, line, column, sourceLine, voice });
-  }
-
-  /** As a message for the parent process. */
-  toJSON() {
-    const { kind, file, line, column, sourceLine, voice, message } = this;
-    return { kind, file, line, column, source_line: sourceLine, voice, message };
-  }
-}
-
 /** The parser says where, the same words and place in every runtime. */
-function syntaxError(source, file, original) {
-  let place = {};
-  let message = original.message;
-  let found = original instanceof ModuleError ? original : undefined;
-  if (!found) {
-    try {
-      parse(source);
-    } catch (error) {
-      found = error;
-    }
+function mistake(source, file, original) {
+  if (original instanceof SourceError) return original;
+  if (original instanceof ModuleError || original.loc) return syntaxError(source, file, original);
+  try {
+    parse(source);
+  } catch (error) {
+    return syntaxError(source, file, error);
   }
-  if (found?.loc) {
-    place = { line: found.loc.line, column: found.loc.column + 1 };
-    message = found.message.replace(/ \(\d+:\d+\)$/, '');
-  }
-  return new SourceError(message, { kind: 'syntax', file, ...place, sourceLine: lineOf(source, place.line) });
-}
-
-/** Finds where in a piece an error was thrown by its stack. `sources` maps the piece's files to their texts. Where the stack
- *  does not say (a runtime may leave out who calls last of all), it is where the voice was declared: the stack of `site`. */
-export function locate(error, { sources, file, voice, site, kind = 'throw' }) {
-  if (error instanceof SourceError) return error;
-  const message = error instanceof Error ? describe(error) : `threw ${String(error)}`;
-  const thrown = placeIn(error?.stack, sources);
-  const place = thrown.line === undefined ? placeIn(site?.stack, sources) : thrown;
-  const sourceLine = lineOf(sources.get(place.file ?? file), place.line);
-  return new SourceError(message, { kind, file, ...place, sourceLine, voice });
-}
-
-/** `file`, `line` and `column` of the first stack frame in any of the piece's files. */
-export function placeIn(stack, sources) {
-  if (typeof stack !== 'string') return {};
-  for (const frame of stack.split('\n')) {
-    for (const file of sources.keys()) {
-      const name = nameInStacks(file);
-      const at = frame.lastIndexOf(`${name}:`);
-      // Another file's name may end like this one's.
-      if (at < 0 || !' (@'.includes(frame[at - 1] ?? ' ')) continue;
-      const match = /^(\d+)(?::(\d+))?/.exec(frame.slice(at + name.length + 1));
-      if (match) return { file, ...userPlace(file, Number(match[1]), Number(match[2])) };
-    }
-  }
-  return {};
-}
-
-/** A place in the compiled text as a place in the user's. */
-function userPlace(file, line, column) {
-  const before = line === 1 ? openings.get(file) ?? 0 : 0;
-  return { line, column: column > before ? column - before : undefined };
-}
-
-/** The text of a line, for people. */
-export function lineOf(source, line) {
-  return line === undefined ? undefined : source?.split('\n', line)[line - 1]?.slice(0, 200);
-}
-
-function describe(error) {
-  if (error.name === 'UsageError') return error.message;
-  return `${error.name}: ${error.message}`;
+  return syntaxError(source, file, original);
 }

@@ -1,7 +1,7 @@
 // The evaluator: trying code, making it audible, keeping the rings filled. It is driven by `worker.js`, which owns the
 // thread's messages and timers; nothing here waits.
 
-import { locate } from './compile.js';
+import path from 'node:path';
 import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
 import { PieceConsole } from './console.js';
 import { Desk } from './desk.js';
@@ -10,6 +10,9 @@ import { instruments } from './library/index.js';
 import { Toolbox } from './library/toolbox.js';
 import { audible, fadeTo } from './finish.js';
 import { GUARD, pulse } from './guard.js';
+import { keepPlaces, locate } from './places.js';
+import { checkRoom, needed, played } from './sent.js';
+import { SharedNames } from './shared.js';
 import { HEAD, random } from './state.js';
 import { Shelf } from './shelf.js';
 import { Score } from './surface.js';
@@ -24,6 +27,8 @@ const LOST_S = 0.25;
 const PARK_MS = 2000;
 /** Fade of mute, solo and stop that are called from inside a voice. */
 const INNER_FADE_S = 0.02;
+/** What a piece does to names: others look at it only when they want to know. */
+const PIECE = Object.freeze({ declares: [], uses: [], assigns: [], changes: [] });
 /** Knobs that were turned so lately are still moving; the lead meanwhile. */
 const MOVING_MS = 300;
 const MOVING_LEAD_S = 0.2;
@@ -35,13 +40,15 @@ const MOST_LATE = 10;
 
 export class Evaluator {
   #say;
-  #current = { score: new Score(), players: [] };
+  #current = { score: new Score(), players: [], names: new SharedNames() };
   /** What was tried and waits for its rings: nothing that it counts on may be let go of. */
   #pending;
   /** The last code that was tried, whatever became of it. */
   #tried = { texts: new Map() };
-  /** What plays: the sources in the order in which they came, each with the texts of all its files. */
+  /** What plays: the sources in the order in which they came, each with the texts of all its files; blocks that were sent
+   *  have a number. */
   #sources = [];
+  #blocks = 0;
   #lastChange;
   #parked = new Map();
   #topLevelSeed = new Float64Array(1);
@@ -68,16 +75,21 @@ export class Evaluator {
   /** Tries `source`; throws a `SourceError` when it is refused. With `add`, it adds to what plays. What is returned waits
    *  for `enter` or `abandon`. */
   try(source, file, { add = false, ...options } = {}) {
-    const trial = this.#trial({ source, file }, { add, ...options });
+    if (add) checkRoom(this.#sources, source, file);
+    const block = add ? (this.#blocks += 1) : undefined;
+    const trial = this.#trial({ source, file, block }, { add, ...options });
     this.#pending = trial;
     this.#parkRings();
     return trial;
   }
 
-  #trial({ source, file, texts, sounds }, { add, without, ...options }) {
+  #trial({ source, file, block: number, texts, sounds }, { add, without, ...options }) {
     const announce = (news) => this.#say({ kind: 'trial', ...news });
     const read = texts && ((path) => texts.get(path));
-    const trial = new Trial(this.timeline, { source, file, read, sounds, announce, ...options });
+    keepPlaces(new Set([...this.#sources, this.#tried].flatMap((each) => [...each.texts.keys()])));
+    const names = add ? this.#current.names : new SharedNames();
+    const block = number === undefined ? undefined : { number, from: path.isAbsolute(file) ? file : this.#sources[0]?.file ?? file };
+    const trial = new Trial(this.timeline, { source, file, read, sounds, announce, names, block, ...options });
     this.#tried = { file, texts: trial.sources };
     return trial.run({ current: this.#current, add, without, hooks: this.hooks });
   }
@@ -115,15 +127,23 @@ export class Evaluator {
     this.#keep?.turn();
     this.#lastChange = figures.engineFrame;
     this.#pending = undefined;
-    this.#current = { score: trial.score, players: trial.players };
-    const entry = { source: trial.source, file: trial.file, texts: trial.sources, sounds: trial.sounds };
-    this.#sources = add ? [...this.#sources, entry] : [entry];
+    this.#note(trial, { add });
+    this.#current = { score: trial.score, players: trial.players, names: trial.names };
     this.desk.play(trial.controls, { add });
     this.shelf.keep(this.#sources.map(({ sounds }) => sounds));
     this.#late.clear();
     this.#parkRings();
     this.#announcePlayers();
     return figures;
+  }
+
+  /** What plays came to be by this, too. What nothing depends on any more is forgotten. */
+  #note(trial, { add }) {
+    const { source, file, block, sources: texts, sounds, score } = trial;
+    const did = block === undefined ? PIECE : trial.main.effects;
+    const entry = { source, file, block, texts, sounds, ...did, ...played(score, add ? this.#current.score : undefined, trial.controls) };
+    const now = { voices: [...score.voices.keys()], names: trial.names.list() };
+    this.#sources = add ? needed([...this.#sources, entry], now) : [entry];
   }
 
   /** The sound files of what plays, as `{ path, stamp }`. */
@@ -141,7 +161,7 @@ export class Evaluator {
     const figures = enter(timeline, turn, { lastChange: this.#lastChange, onFailure });
     this.#keep?.turn();
     this.#lastChange = figures.engineFrame;
-    this.#current = { score: turn.score, players: turn.players };
+    this.#current = { ...this.#current, score: turn.score, players: turn.players };
     return figures;
   }
 
@@ -157,16 +177,33 @@ export class Evaluator {
     const { timeline, onFailure } = this;
     const announce = () => this.#announcePlayers();
     const rehearse = (source, add) => this.#rehearse(source, { add, without });
-    this.#sources = sources;
+    this.#know(sources);
     try {
-      this.#current = takeOver(timeline, { sources, rehearse, announce, onFailure });
+      const { score, players } = takeOver(timeline, { sources, rehearse, announce, onFailure });
+      this.#current = { score, players, names: this.#current.names };
     } catch (error) {
       const located = this.#locate(error, sources);
       this.#sources = [];
-      this.#current = takeOver(timeline, { sources: [], announce, onFailure });
+      this.#current = { ...takeOver(timeline, { sources: [], announce, onFailure }), names: new SharedNames() };
       this.#say({ ...located, kind: 'fault', what: 'throw', message: `${located.message}: nothing plays until the next save` });
     }
     this.#parkRings();
+  }
+
+  /** The sources of an evaluator before. */
+  #know(sources) {
+    this.#sources = sources;
+    this.#blocks = Math.max(0, ...sources.map(({ block = 0 }) => block));
+  }
+
+  /** The trial of code that has played before. What it does to shared names counts for what comes behind it. */
+  #rehearse(source, { add, without }) {
+    const trial = this.#trial(source, { add, judged: false, without });
+    trial.sharing.apply();
+    trial.sharing.keep();
+    this.#current = { score: trial.score, players: trial.players, names: trial.names };
+    this.desk.play(trial.controls, { add });
+    return trial;
   }
 
   /** Tries the code that a process before has kept, on the state that it kept. What is returned waits for its rings, and
@@ -178,18 +215,10 @@ export class Evaluator {
     const isSameClock = texts.daemon === timeline.setup.daemon;
     timeline.recall({ head: frame, origin: isSameClock ? origin : timeline.now - frame });
     this.#keep.restore(timeline.arena);
+    this.#know(texts.sources);
     const trials = rehearseAll(timeline, texts.sources, (source, add) => this.#rehearse(source, { add, without: texts.failed }));
-    this.#sources = texts.sources;
     this.#pending = trials.at(-1);
     return { trials, players: trials.at(-1).players, end: isSameClock ? end : -Infinity };
-  }
-
-  /** The trial of code that has played before. */
-  #rehearse(source, { add, without }) {
-    const trial = this.#trial(source, { add, judged: false, without });
-    this.#current = { score: trial.score, players: trial.players };
-    this.desk.play(trial.controls, { add });
-    return trial;
   }
 
   /** Plays on. Returns `{ engineFrame, silentMs }`: where, and how long nothing sounded. */
@@ -213,7 +242,7 @@ export class Evaluator {
     if (this.timeline.players.length === 0) return this.timeline.now;
     const nothing = new Silence(fadeS);
     const { engineFrame } = enter(this.timeline, nothing, { lastChange: this.#lastChange, onFailure: this.onFailure });
-    this.#current = { score: nothing.score, players: [] };
+    this.#current = { score: nothing.score, players: [], names: new SharedNames() };
     return engineFrame + Math.ceil((fadeS + 0.01) * this.timeline.setup.rateHz);
   }
 
@@ -245,6 +274,12 @@ export class Evaluator {
     return timeline.lead >= target;
   }
 
+  /** How much state there is, and how often it is kept: a change goes back to the last time. */
+  get footprint() {
+    const { arena, setup, snapshots } = this.timeline;
+    return { state_mb: (arena.used * 8) / 1e6, snapshot_ms: (snapshots.interval / setup.rateHz) * 1000 };
+  }
+
   /** The lead to fill to. While knobs move, most of what is rendered ahead would be for nothing. */
   #target(nowMs) {
     const { setup } = this.timeline;
@@ -269,10 +304,12 @@ export class Evaluator {
       longest_chunk_ms: longestChunkMs,
       underruns: timeline.underruns,
       controls: this.desk.describe(),
+      ...this.footprint,
       voices: timeline.players.map(({ name, failed, endAt, head }) => ({
         name,
         slot: timeline.rings.get(name).slot,
         muted: head[HEAD.muted] === 1,
+        solo: head[HEAD.solo] === 1,
         leaving: endAt < Infinity,
         failed: failed !== undefined,
         gain: head[HEAD.gain],

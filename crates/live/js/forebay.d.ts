@@ -75,6 +75,13 @@ declare module 'forebay' {
     unsolo(fade?: number): Strip;
   }
   export function strip(name: string): Strip;
+  /** Beats per minute and per bar, 120 and 4 unless set; without a number it tells the tempo. */
+  export function bpm(tempo?: number, beatsPerBar?: number): number;
+  /** The position in beats, from 0 on. `s` may be left out inside a voice. */
+  export function beat(s?: ForebaySignal): number;
+  /** The position in bars, from 0 on. */
+  export function bar(s?: ForebaySignal): number;
+
   /** Names of the voices. */
   export function list(): string[];
 
@@ -98,6 +105,75 @@ declare module 'forebay' {
   /** Through `values` once per turn. */
   export function wave(hz: Control, values: ArrayLike<number | Signal>): Signal<number>;
   export function noise(): Signal<number>;
+
+  /** Up while the gate is above 0, down when it is not. Times in seconds; 0.01, 0.1, 0.7 and 0.2 unless given. */
+  export function adsr(
+    gate: Control, attack?: Control, decay?: Control, sustain?: Control, release?: Control, shape?: 'exponential' | 'linear',
+  ): Signal<number>;
+  /** Through `[seconds, level]` or `[seconds, level, curve]`, or through level, seconds, level in one array; from each rise of
+   *  the trigger on, without one once. */
+  export function env(points: [number, number, number?][] | number[], trigger?: Control): Signal<number>;
+  /** Takes a new value `hz` times a second and keeps it. */
+  export function hold(sig: Source, hz: Control): Signal;
+
+  /** A step of a pattern: a number, the name of a note, a signal, a rest (`null`, `'~'`), a tie (`'_'`), or steps in one. */
+  export type Step = number | string | boolean | null | undefined | Signal | Step[];
+  /** `'x..x'`, `'c4 [e4 g4] ~ c5 _'`, or an array. */
+  export type Steps = string | readonly Step[] | ArrayLike<number>;
+  export interface StepOptions {
+    /** Steps per beat, 4 unless given. */
+    rate?: number;
+    /** Part of a step by which every second one comes late, from 0 to 0.9. */
+    swing?: Control;
+    /** Part of its time that a note sounds, 0.8 unless given. */
+    gate?: Control;
+    /** When the notes come, which are then taken in turn. */
+    rhythm?: Steps;
+  }
+  export interface Sequence extends Signal<number> {
+    /** 1 while a note sounds, else 0. */
+    gate: Signal<number>;
+    /** 1 in the frame in which a note begins, else 0. */
+    trigger: Signal<number>;
+  }
+  export function seq(steps: Steps, options?: number | StepOptions): Sequence;
+  /** 1 in the frame of each hit of a rhythm; 0 is a rest. */
+  export function trigger(steps: Steps, options?: number | StepOptions): Signal<number>;
+  /** 1 while a hit of a rhythm lasts. */
+  export function gate(steps: Steps, options?: number | StepOptions): Signal<number>;
+  /** `hits` ones spread over `steps`, `rotate` steps earlier. */
+  export function euclid(hits: number, steps: number, rotate?: number): readonly number[];
+
+  /** A name like `'c4'`, `'f#3'`, `'bb'`, or a MIDI number, in Hz. */
+  export function note(x: string | number): number;
+  export function note(x: (string | number)[]): number[];
+  export function note(x: Signal): Signal<number>;
+  export const hz: typeof note;
+  /** The notes of `'c minor'` in Hz, or the one of a degree, from 0 on. */
+  export function scale(name: string): number[];
+  export function scale(name: string, degree: number): number;
+  export function scale(name: string, degree: number[]): number[];
+  export function scale(name: string, degree: Signal): Signal<number>;
+  /** The notes of `'am7'` or `'a3 m7'` in Hz. */
+  export function chord(name: string): readonly number[];
+
+  export interface SampleOptions {
+    /** Plays from the beginning at each rise above 0; without one once. */
+    trigger?: Control;
+    loop?: boolean;
+    /** 1 unless given; below 0 it runs backwards. */
+    speed?: Control;
+    /** Where in the file it begins and ends, in seconds. */
+    start?: Control;
+    end?: Control;
+  }
+  export interface Player extends Signal {
+    readonly seconds: number;
+  }
+  /** A sound file; the path is that from the piece's file. */
+  export function sample(path: string, options?: SampleOptions): Player;
+  /** Refused: there is no live input yet. */
+  export function input(n: number): never;
 
   /** Resonance from 0 (a Q of 0.5) to 1 (a Q of 50), 0 unless given. */
   export function lpf(sig: Source, hz: Control, resonance?: Control): Signal;
@@ -172,3 +248,19 @@ declare const slew: typeof import('forebay').slew;
 declare const share: typeof import('forebay').share;
 declare const mix: typeof import('forebay').mix;
 declare const pipe: typeof import('forebay').pipe;
+declare const bpm: typeof import('forebay').bpm;
+declare const beat: typeof import('forebay').beat;
+declare const bar: typeof import('forebay').bar;
+declare const adsr: typeof import('forebay').adsr;
+declare const env: typeof import('forebay').env;
+declare const hold: typeof import('forebay').hold;
+declare const seq: typeof import('forebay').seq;
+declare const trigger: typeof import('forebay').trigger;
+declare const gate: typeof import('forebay').gate;
+declare const euclid: typeof import('forebay').euclid;
+declare const note: typeof import('forebay').note;
+declare const hz: typeof import('forebay').hz;
+declare const scale: typeof import('forebay').scale;
+declare const chord: typeof import('forebay').chord;
+declare const sample: typeof import('forebay').sample;
+declare const input: typeof import('forebay').input;

@@ -17,6 +17,8 @@ const SPARE_S = 0.3;
 const SPARE_AFTER_MS = 1000;
 /** How long fading out may take beyond the fade itself. */
 const STOP_PATIENCE_MS = 1000;
+/** What code is called in messages whose sender has no name for it. */
+const UNNAMED = '<send>';
 /** Reasons of the engine's guard that lie in the sound of a voice. */
 const FORGIVEN = new Set(['not_sound', 'blast', 'direct_current']);
 
@@ -98,7 +100,7 @@ export class Host {
   /** A message of the parent process. */
   receive(message) {
     if (message.op === 'stop') this.stop(message.fade_ms ?? 50);
-    else if (message.op === 'send') this.#send(message.code, { seenMs: now(), add: true, file: message.name ?? 'send' });
+    else if (message.op === 'send') this.#sent(message);
     else if (message.op === 'decoded') this.#sounds?.decoded(message);
     else if (message.op === 'set') this.#thread.send({ op: 'set', values: message.values });
     else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop, send and set` });
@@ -155,18 +157,20 @@ export class Host {
     if (this.#session) this.#source(source, { seenMs });
   }
 
-  #send(code, sent) {
+  /** Code from outside: a block that adds to what plays, or a whole piece. `number` is what its sender calls it by. */
+  #sent({ code, name = UNNAMED, sent: number, whole = false }) {
+    const sent = { seenMs: now(), add: !whole, file: name, sent: { number } };
     if (this.#session) this.#source(code, sent);
     else this.#early.push({ code, sent });
   }
 
-  #source(source, { seenMs, add = false, file = this.#options.file }) {
+  #source(source, { seenMs, add = false, file = this.#options.file, sent }) {
     this.#revision += 1;
     if (!add) {
       this.#held.drop();
       this.#saved = this.#revision;
     }
-    const message = { op: 'source', revision: this.#revision, source, file, add, seen_ms: seenMs };
+    const message = { op: 'source', revision: this.#revision, source, file, add, sent, seen_ms: seenMs };
     this.#unanswered.set(this.#revision, message);
     this.#thread.send(message);
   }
@@ -181,18 +185,17 @@ export class Host {
     else if (kind === 'rejoined') this.#rejoined(rest);
     else if (kind === 'forgotten') this.#forgotten(rest);
     else if (kind === 'stopped') this.#leave(0);
-    else if (kind === 'ready') this.#tell({ event: 'ready', uptime_ms: performance.now() });
+    else if (kind === 'ready') this.#tell({ event: 'ready', uptime_ms: performance.now(), language: message.language });
     else this.#tell({ event: kind, ...rest });
   }
 
   #edited(rest) {
-    this.#watch.follow(rest.files, rest.sounds.map((sound) => sound.path));
     this.#sounds.use(rest.sounds);
-    this.#answered(rest.revision);
+    const { sent } = this.#answered(rest.revision, rest.files, rest.sounds.map((sound) => sound.path));
     this.#thread.forgive();
     this.#changedAt = rest.engine_frame;
     this.#unsilence();
-    this.#tell({ event: 'edited', uptime_ms: performance.now(), ...rest });
+    this.#tell({ event: 'edited', uptime_ms: performance.now(), ...rest, sent: sent?.number });
     setTimeout(() => this.#thread.prepareSpare(), SPARE_AFTER_MS).unref();
   }
 
@@ -230,15 +233,25 @@ export class Host {
   /** What is refused of a file that was just written is held back; what was sent is whole. */
   #refused(rest) {
     const { revision } = rest;
-    const sent = this.#unanswered.get(revision)?.add;
-    this.#watch.follow(rest.files ?? [], rest.sounds);
-    this.#answered(revision);
-    if (sent) this.#tell({ event: 'refused', ...rest });
+    const { sent } = this.#answered(revision, rest.files, rest.sounds);
+    if (sent) this.#tell({ event: 'refused', ...rest, sent: sent.number });
     else if (revision === this.#saved) this.#held.hold(rest, this.#watch.lastEventMs);
   }
 
-  #answered(revision) {
-    for (const known of [...this.#unanswered.keys()]) if (known <= revision) this.#unanswered.delete(known);
+  /** `revision` is answered; `files` and `sounds` are those that it was made of. Returns the message that it came with.
+   *  Code that was sent is answered always: what is passed over, since a newer whole piece waits behind it, is told so. */
+  #answered(revision, files = [], sounds = []) {
+    const answered = this.#unanswered.get(revision) ?? {};
+    // What was sent is no file that is watched, whatever it is called.
+    this.#watch.follow(files.filter((file) => !answered.sent || file !== answered.file), sounds);
+    for (const [known, { sent, file }] of [...this.#unanswered]) {
+      if (known > revision) continue;
+      this.#unanswered.delete(known);
+      if (!sent || known === revision) continue;
+      const message = 'a newer text of the whole piece came first';
+      this.#tell({ event: 'refused', what: 'outdated', file, message, revision: known, sent: sent.number });
+    }
+    return answered;
   }
 
   /** A successor took over. Code that was tried is refused; what came after it is tried again. */
@@ -253,10 +266,9 @@ export class Host {
     if (revision === undefined) {
       this.#tell({ event: 'fault', what, voice: name, message: `${message}: ${consequence(loss)}` });
     } else {
-      this.#watch.follow(files ?? []);
-      const { source, file } = this.#unanswered.get(revision) ?? {};
-      this.#answered(revision);
-      this.#tell({ event: 'refused', what, file, line: lineNaming(source, name), voice: name, message, revision });
+      const { source, file, sent } = this.#answered(revision, files);
+      const line = lineNaming(source, name);
+      this.#tell({ event: 'refused', what, file, line, voice: name, message, revision, sent: sent?.number });
     }
     for (const waiting of this.#unanswered.values()) this.#thread.send(waiting);
   }

@@ -18,6 +18,14 @@ export function maybeModule(source) {
   return /\b(?:import|export)\b/.test(source);
 }
 
+/** Longer than this a text takes longer to parse than a lead lasts. */
+const LONG = 1024 * 1024;
+
+/** Whether a text is too long to be looked into; a runtime compiles it all the same. */
+export function isLong(source) {
+  return source.length > LONG;
+}
+
 /** Parses with the same words and places in every runtime. Throws acorn's SyntaxError (`loc`, from line 1, column 0), or
  *  a `ModuleError` for what only a true module may hold. */
 export function parse(source) {
@@ -52,8 +60,9 @@ export class ModuleError extends Error {
   }
 }
 
-/** The text as a plain function body. `imports` are the absolute paths that it asks for. */
-export function transform(source, file, languageNames) {
+/** What makes a plain function body of a parsed text: `edits`, each with as many lines as it replaces, and what comes
+ *  `behind` the text. `imports` are the absolute paths that it asks for, seen from the folder of `file`. */
+export function moduleEdits(program, { source, file, languageNames }) {
   const edits = [];
   const exported = [];
   const imports = new Set();
@@ -66,19 +75,25 @@ export function transform(source, file, languageNames) {
     imports.add(found);
     return `${IMPORTS}(${JSON.stringify(found)})`;
   };
-  for (const node of parse(source).body) {
-    const edit = HANDLERS[node.type]?.(node, { source, resolve, exported, languageNames });
-    if (edit !== undefined) edits.push({ from: node.start, to: edit.to ?? node.end, text: edit.text });
+  for (const node of program.body) {
+    const edit = HANDLERS[node.type]?.(node, { resolve, exported, languageNames });
+    if (edit === undefined) continue;
+    const [from, to] = [node.start, edit.to ?? node.end];
+    edits.push({ from, to, text: keepLines(edit.text, source.slice(from, to)) });
   }
+  const list = exported.map(([name, local]) => `${JSON.stringify(name)}: ${local}`).join(', ');
+  return { edits, imports: [...imports], behind: `\nObject.assign(${EXPORTS}, { ${list} });` };
+}
+
+/** The text with `edits`, which are in order, made. */
+export function edited(source, edits) {
   let text = '';
   let at = 0;
   for (const edit of edits) {
-    text += source.slice(at, edit.from) + keepLines(edit.text, source.slice(edit.from, edit.to));
+    text += source.slice(at, edit.from) + edit.text;
     at = edit.to;
   }
-  text += source.slice(at);
-  const list = exported.map(([name, local]) => `${JSON.stringify(name)}: ${local}`).join(', ');
-  return { text: `${text}\nObject.assign(${EXPORTS}, { ${list} });`, imports: [...imports] };
+  return text + source.slice(at);
 }
 
 const HANDLERS = {
@@ -132,7 +147,8 @@ function declaredNames(declaration) {
   return declaration.declarations.flatMap(({ id }) => patternNames(id));
 }
 
-function patternNames(pattern) {
+/** The names that a pattern binds. */
+export function patternNames(pattern) {
   switch (pattern?.type) {
     case 'Identifier':
       return [pattern.name];

@@ -3,7 +3,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { locate } from './compile.js';
+import { locate } from './places.js';
 import { UsageError } from './library/toolbox.js';
 
 const NOTHING = Object.freeze({ frames: new Float32Array(0), channels: 1, length: 0 });

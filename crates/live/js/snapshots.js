@@ -54,6 +54,11 @@ export class Snapshots {
     return slots <= this.#bank.index[BANK.stride];
   }
 
+  /** Frames between two of them: with much state there is not room for one in each chunk. */
+  get interval() {
+    return this.#bank.index[BANK.interval];
+  }
+
   /** Whether `frame` is far enough from the last one. */
   due(frame) {
     const { index } = this.#bank;

@@ -237,11 +237,11 @@ function voiceOptions(voice, options, slots) {
   return { fade: checkFade(given.fade), slots: wanted, muted: false, solo: false, strip: { gain: 0, pan: 0 } };
 }
 
+/** The names of the language. */
+export const LANGUAGE = Object.keys(surface(new Score(), { library: instruments(new Toolbox({})) }));
+
 /** The names under which code finds all this, in the order of `values`. */
-export const NAMES = [
-  ...Object.keys(surface(new Score(), { library: instruments(new Toolbox({})) })),
-  ...Object.keys(refused),
-];
+export const NAMES = [...LANGUAGE, ...Object.keys(refused)];
 
 /** The arguments for code that was compiled with `NAMES`. */
 export function values(score, context) {

@@ -45,10 +45,11 @@ export class Transport {
     return state[SLOT.bar] + (this.beat(n, rateHz) - state[SLOT.barBeat]) / state[SLOT.beatsPerBar];
   }
 
-  /** From song frame `n` on it goes at another tempo: the beat goes on where it is, and the bar keeps its first beat. */
+  /** From song frame `n` on it goes at this tempo: the beat goes on where it is, and the bar keeps its first beat. Returns
+   *  whether it is another one. */
   retime(n, { bpm, beatsPerBar }, rateHz) {
     const state = this.#state;
-    if (state[SLOT.bpm] === bpm && state[SLOT.beatsPerBar] === beatsPerBar) return;
+    if (state[SLOT.bpm] === bpm && state[SLOT.beatsPerBar] === beatsPerBar) return false;
     if (state[SLOT.bpm] > 0) {
       const bar = Math.floor(this.bar(n, rateHz));
       state[SLOT.barBeat] += (bar - state[SLOT.bar]) * state[SLOT.beatsPerBar];
@@ -61,5 +62,6 @@ export class Transport {
     }
     state[SLOT.bpm] = bpm;
     state[SLOT.beatsPerBar] = beatsPerBar;
+    return true;
   }
 }

@@ -3,9 +3,11 @@
 
 import { SESSION } from './arena.js';
 import { Cells } from './cells.js';
-import { SourceError, compile, lineOf, locate, placeIn } from './compile.js';
+import { compile } from './compile.js';
 import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL, pulse } from './guard.js';
 import { Player, Signal } from './player.js';
+import { SourceError, lineOf, locate, placeIn } from './places.js';
+import { Sharing } from './shared.js';
 import { HEAD, random, seed } from './state.js';
 import { NAMES, Score, values } from './surface.js';
 
@@ -43,8 +45,10 @@ export class Trial {
   #settled = false;
 
   /** `revision` is what the host calls this code; code that is not `judged` has played before. `read(path)` gives the
-   *  text of an imported file; `sounds` are the stamps of sound files, where they are not what they are now. `announce({ revision, names, files })` tells the host whose code is about to run. */
-  constructor(timeline, { source, file, revision = TAKE_OVER, judged = true, read, sounds = new Map(), announce }) {
+   *  text of an imported file; `sounds` are the stamps of sound files, where they are not what they are now.
+   *  `announce({ revision, names, files })` tells the host whose code is about to run. `names` are those that it shares; with
+   *  `block`, it is code that was sent: see `compile`. */
+  constructor(timeline, { source, file, revision = TAKE_OVER, judged = true, read, sounds = new Map(), announce, names, block }) {
     this.#timeline = timeline;
     this.#judged = judged;
     this.#tell = announce;
@@ -56,7 +60,11 @@ export class Trial {
     this.players = [];
     this.unrewindable = [];
     const began = performance.now();
-    this.main = compile(source, file, NAMES, read);
+    if (block) names.look();
+    this.main = compile(source, file, NAMES, { read, block: block && { ...block, isShared: (name) => names.has(name) } });
+    this.names = names;
+    this.block = block?.number;
+    this.sharing = new Sharing(names, source, this.main.declared);
     /** Every file and its text. */
     this.sources = this.main.sources;
     this.compileMs = performance.now() - began;
@@ -100,6 +108,7 @@ export class Trial {
       guard[GUARD.voice] = NOBODY;
       guard[GUARD.trial] = PLAYING;
       arena.all.set(head);
+      this.sharing.withdraw();
     }
     this.warmMs = performance.now() - began;
     return this;
@@ -118,6 +127,7 @@ export class Trial {
 
   /** The windows of the new voices are filled from the state as it is now, at song frame `song`. */
   prepare(song) {
+    this.sharing.apply();
     this.#retime(song);
     for (const player of this.players) this.#timeline.arena.prepare(player.window);
     this.#prepareCells();
@@ -125,15 +135,16 @@ export class Trial {
     for (const { state, slots } of this.#patches) for (const [slot, value] of slots) state[slot] = value;
   }
 
-  /** The tempo is that of this code from song frame `song` on. */
+  /** The tempo is that of this code from song frame `song` on; whether that is another one. */
   #retime(song) {
     const { transport, setup } = this.#timeline;
-    transport.retime(song, this.score.tempo, setup.rateHz);
+    this.isRetimed = transport.retime(song, this.score.tempo, setup.rateHz);
   }
 
   /** The windows and declarations of the new voices become theirs: the code plays. A window that it asked for and whose
    *  voice it stopped again is given back. */
   adopt() {
+    this.sharing.keep();
     for (const player of this.players) {
       this.#timeline.arena.adopt(player.window);
       player.spec = this.score.voices.get(player.name);
@@ -176,11 +187,28 @@ export class Trial {
 
   /** Gives back what the trial took and no voice has: all of it where the code will not play. */
   abandon() {
+    this.withdraw();
     const { arena } = this.#timeline;
     for (const window of this.#planned.values()) {
       if (window !== arena.window(window.name, window.key)) arena.release(window);
     }
     this.#planned.clear();
+  }
+
+  /** The line on which a voice is declared, where that is known. */
+  lineOf(player) {
+    return placeIn(player.spec.site?.stack, this.sources).line;
+  }
+
+  /** What the code has done to shared names is undone: what played before plays on, or is rendered again. */
+  withdraw() {
+    this.sharing.withdraw();
+  }
+
+  /** Whether what goes wrong in a voice is this code's fault: it has made it, or changed names that it may use. */
+  answersFor(player) {
+    if (this.#fresh.includes(player)) return true;
+    return this.sharing.changesOthers && player.failed === undefined && player.told.size === 0;
   }
 
   /** A voice of this code has thrown before it could be heard. */
@@ -227,7 +255,9 @@ export class Trial {
     hooks.reseed(seed(this.file));
     guard[GUARD.voice] = TOP_LEVEL;
     pulse(true);
-    this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks, library: hooks.library }));
+    this.sharing.begin();
+    this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks, library: hooks.library }), this.sharing);
+    this.sharing.end();
     this.score.open = false;
     guard[GUARD.voice] = NOBODY;
     pulse(false);
@@ -315,7 +345,7 @@ export class Trial {
     }
     try {
       this.costMsPerFrame = this.#warm() / ROUND;
-      this.judge(this.#fresh);
+      this.judge(this.players.filter((player) => this.answersFor(player)));
       if (!this.#timeline.setup.render) this.#judgeSpeed();
     } finally {
       for (const player of alive) if (player.failed) player.revive();
@@ -362,7 +392,7 @@ export class Trial {
     for (const player of this.players) player.reserve(ROUND, setup.channels);
     const began = performance.now();
     loop.run(this.players, from, ROUND, 0, (player, error) => {
-      if (this.#fresh.includes(player)) this.failed(player, error);
+      if (this.answersFor(player)) this.failed(player, error);
     });
     return performance.now() - began;
   }

@@ -17,6 +17,11 @@ export class Turn {
 
   announce() {}
 
+  /** What goes wrong in a voice is not the fault of a value. */
+  answersFor() {
+    return false;
+  }
+
   /** What mute and solo want lies in the state. */
   prepare() {
     for (const [window, value] of this.#values) window.state[0] = value;
@@ -24,6 +29,8 @@ export class Turn {
       Object.assign(this.score.voices.get(name), { muted: head[HEAD.muted] === 1, solo: head[HEAD.solo] === 1 });
     }
   }
+
+  withdraw() {}
 
   judge() {}
 
@@ -46,6 +53,8 @@ export class Silence {
   announce() {}
 
   prepare() {}
+
+  withdraw() {}
 
   judge() {}
 

@@ -4,9 +4,10 @@ import { parentPort } from 'node:worker_threads';
 import { Control, SharedFile } from '../../../sdk/js/memory.js';
 import { PACING, SLOTS, STATS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
-import { locate } from './compile.js';
 import { Evaluator } from './evaluator.js';
+import { locate } from './places.js';
 import { SoundsWanted } from './shelf.js';
+import { LANGUAGE } from './surface.js';
 import { warmLoop } from './warm.js';
 
 /** Longest stretch of rendering before messages are looked at. */
@@ -86,7 +87,7 @@ class Thread {
       case 'begin':
         for (const ring of this.#setup.rings) this.#attach(ring);
         if (this.#setup.generation > 0) this.#evaluator.resume(this.#setup.sources, this.#setup.without);
-        say({ kind: 'ready' });
+        say({ kind: 'ready', language: LANGUAGE });
         if (this.#setup.recall && this.#setup.generation === 0) return this.#rejoin();
         this.#turn();
         break;
@@ -203,13 +204,17 @@ class Thread {
       }
       const figures = this.#evaluator.enter(trial, { add });
       this.#countChange(figures);
+      // What plays now is told soon.
+      this.#lastStatus = 0;
       say({
         kind: 'edited',
         revision,
         joined: figures.joined,
         left: figures.left,
         voices: trial.players.map((player) => player.name),
+        names: trial.names.list(),
         unrewindable: trial.unrewindable.map((player) => player.name),
+        unrewindable_lines: trial.unrewindable.map((player) => trial.lineOf(player)),
         seen_ms: seenMs,
         files: [...trial.sources.keys()],
         sounds: this.#evaluator.sounds,
@@ -227,6 +232,7 @@ class Thread {
         },
         speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
         bar_s: this.#evaluator.timeline.transport.barS,
+        ...this.#evaluator.footprint,
       });
     } catch (error) {
       if (trial) this.#evaluator.abandon(trial);

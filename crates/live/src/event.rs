@@ -33,6 +33,9 @@ pub enum Event {
     Ready {
         /// Since the runtime was up, in ms.
         uptime_ms: f64,
+        /// The names of the language.
+        #[serde(default)]
+        language: Vec<String>,
     },
     /// New code is heard.
     Edited(Box<Edit>),
@@ -69,6 +72,7 @@ pub enum Event {
     /// The daemon says that a voice ran dry.
     Underrun {
         /// The voice.
+        #[serde(alias = "voice")]
         name: String,
         /// Engine frame.
         frame: u64,
@@ -80,6 +84,7 @@ pub enum Event {
     /// The daemon says that a voice plays again.
     Resumed {
         /// The voice.
+        #[serde(alias = "voice")]
         name: String,
         /// Frames that were missing.
         frames: u64,
@@ -87,6 +92,7 @@ pub enum Event {
     /// The engine muted a voice.
     Muted {
         /// The voice.
+        #[serde(alias = "voice")]
         name: String,
         /// Why.
         reason: String,
@@ -94,6 +100,7 @@ pub enum Event {
     /// The engine lets a voice sound again.
     Unmuted {
         /// The voice.
+        #[serde(alias = "voice")]
         name: String,
     },
     /// The device changed.
@@ -140,18 +147,27 @@ pub enum Event {
 pub struct Edit {
     /// Which save: counts from 1.
     pub revision: u64,
+    /// The number that the code was sent with; absent for a save.
+    #[serde(default)]
+    pub sent: Option<u64>,
     /// Since the runtime was up, in ms.
     pub uptime_ms: f64,
     /// When the save was seen, in ms since 1970.
     pub seen_ms: f64,
     /// All voices of the piece.
     pub voices: Vec<String>,
+    /// Names that the piece and the blocks share, as far as any block has looked.
+    #[serde(default)]
+    pub names: Vec<String>,
     /// Voices that are new.
     pub joined: Vec<String>,
     /// Voices that fade out.
     pub left: Vec<String>,
     /// Voices that keep state which can't be restored: they begin anew at each save.
     pub unrewindable: Vec<String>,
+    /// The lines on which those are declared, in the same order.
+    #[serde(default)]
+    pub unrewindable_lines: Vec<Option<u32>>,
     /// Engine frame of the change: its low 32 bits, counted on from where they were when the session began.
     pub engine_frame: u64,
     /// Frames rendered before the commit.
@@ -160,6 +176,12 @@ pub struct Edit {
     pub late_frames: u32,
     /// How many times faster than real time the piece renders.
     pub speed: f64,
+    /// State that is restored with every change, in MB.
+    #[serde(default)]
+    pub state_mb: f64,
+    /// How often it is kept, in ms: a change goes back to the last time.
+    #[serde(default)]
+    pub snapshot_ms: f64,
     /// Where the time went.
     pub timings_ms: Timings,
 }
@@ -186,8 +208,12 @@ pub struct Timings {
 /// Why new code is not heard, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Refusal {
-    /// `syntax`, `import`, `throw`, `nan`, `blast`, `return`, `state`, `slow`, `hang` or `end`.
+    /// `syntax`, `import`, `throw`, `nan`, `blast`, `return`, `state`, `slow`, `hang`, `end`, `outdated` (newer code came
+    /// first) or `blocks` (too many of them).
     pub what: String,
+    /// The number that the code was sent with; absent for a save.
+    #[serde(default)]
+    pub sent: Option<u64>,
     /// The user's file.
     #[serde(default)]
     pub file: Option<String>,
@@ -313,6 +339,9 @@ pub struct VoiceStatus {
     pub slot: u32,
     /// Muted by the piece.
     pub muted: bool,
+    /// Solo by the piece.
+    #[serde(default)]
+    pub solo: bool,
     /// On its way out.
     pub leaving: bool,
     /// It threw and is silent until the next save.
@@ -334,7 +363,7 @@ mod tests {
     #[test]
     fn lines_become_events() {
         let ready = parse(r#"{"event":"ready","uptime_ms":42.5,"more":1}"#);
-        assert_eq!(ready, Event::Ready { uptime_ms: 42.5 });
+        assert_eq!(ready, Event::Ready { uptime_ms: 42.5, language: Vec::new() });
         assert_eq!(parse(r#"{"event":"from_the_future","x":1}"#), Event::Other);
         assert!(matches!(parse("Segmentation fault"), Event::Complaint { .. }));
         let edited = r#"{"event":"edited","uptime_ms":169.1,"seen_ms":1.5,"revision":1,"joined":["a"],"left":[],"voices":["a"],

@@ -4,6 +4,7 @@ use crate::bundle::{self, BundleError};
 use crate::event::Event;
 use crate::keep::Keep;
 use crate::outside::Knobs;
+use crate::remote::{Host, Send};
 use crate::runtime::{Choice, Runtime, RuntimeError};
 use crate::supervisor::{Shared, supervise};
 use protocol::LeadSetting;
@@ -120,6 +121,11 @@ impl Live {
         &self.events
     }
 
+    /// What the host says from now on, to be read in another thread; [`Live::events`] has nothing more then.
+    pub fn take_events(&mut self) -> Receiver<Event> {
+        std::mem::replace(&mut self.events, mpsc::channel().1)
+    }
+
     /// The runtime that was chosen.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
@@ -127,8 +133,7 @@ impl Live {
 
     /// Fades everything out over `fade` and ends the host. [`Event::Ended`] follows.
     pub fn stop(&self, fade: Duration) {
-        self.shared.stop();
-        self.shared.send(&json!({ "op": "stop", "fade_ms": fade.as_secs_f64() * 1000.0 }));
+        self.shared.fade_out(fade);
     }
 
     /// What turns the values that the piece listens to.
@@ -136,9 +141,26 @@ impl Live {
         Knobs::new(Arc::clone(&self.shared))
     }
 
-    /// Adds code to what plays; `name` stands for a file name in messages.
-    pub fn send(&self, name: &str, code: &str) {
-        self.shared.send(&json!({ "op": "send", "name": name, "code": code }));
+    /// What can be done to the host from any thread.
+    pub fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// A hold of a live host that outlives nobody: when that has gone, nothing happens.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Host for Handle {
+    fn send(&self, number: u64, code: &Send) -> bool {
+        let Send { code, name, whole } = code;
+        self.shared.send(&json!({ "op": "send", "sent": number, "name": name, "code": code, "whole": whole }))
+    }
+
+    fn stop(&self, fade: Duration) {
+        self.shared.fade_out(fade);
     }
 }
 

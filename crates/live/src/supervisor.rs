@@ -2,7 +2,7 @@
 
 use crate::event::{Event, parse};
 use crate::sounds::{self, Errand};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
@@ -65,14 +65,21 @@ impl Shared {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
-    /// Sends one message. A host that is gone does not get it; its end is told by an event.
-    pub(crate) fn send(&self, message: &Value) {
+    /// Asks the host to fade everything out and to end.
+    pub(crate) fn fade_out(&self, fade: Duration) {
+        self.stop();
+        self.send(&json!({ "op": "stop", "fade_ms": fade.as_secs_f64() * 1000.0 }));
+    }
+
+    /// Sends one message; false when no host is there to take it: its end is told by an event.
+    pub(crate) fn send(&self, message: &Value) -> bool {
         let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipe) = stdin.as_mut()
-            && writeln!(pipe, "{message}").and_then(|()| pipe.flush()).is_err()
-        {
+        let Some(pipe) = stdin.as_mut() else { return false };
+        let is_sent = writeln!(pipe, "{message}").and_then(|()| pipe.flush()).is_ok();
+        if !is_sent {
             *stdin = None;
         }
+        is_sent
     }
 
     /// Closes the host's stdin, which ends it.

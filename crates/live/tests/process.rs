@@ -2,8 +2,11 @@
 //! happens when the test says so.
 
 use forebay_live::{Choice, Event, Live, LiveOptions, Runtime};
+use media::{WavFormat, WavWriter};
+use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
+use units::{ChannelCount, SampleRate};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -71,6 +74,47 @@ fn a_stop_is_passed_on() {
     let events = until_the_end(&live);
     let expected = Event::Complaint { line: r#"{"fade_ms":20.0,"op":"stop"}"#.to_owned() };
     assert_eq!(events, [expected, Event::Ended { code: 0 }]);
+}
+
+// What the host wants decoded is decoded for it and kept until it was fetched; what can't be is answered, too. Neither is an
+// event of the piece.
+#[test]
+fn a_sound_file_is_decoded_for_the_host() {
+    let dir = tempfile::tempdir().unwrap();
+    let sound = dir.path().join("sound.wav");
+    let (rate, mono) = (SampleRate::new(48_000).unwrap(), ChannelCount::new(1).unwrap());
+    let mut writer = WavWriter::create(&sound, rate, mono, WavFormat::F32).unwrap();
+    writer.write(&[0.25; 100]).unwrap();
+    writer.finish().unwrap();
+    let decode = |request: u32, path: &Path| {
+        let errand =
+            json!({ "event": "decode", "request": request, "path": path, "rate_hz": 48_000, "most_s": 60 });
+        format!("echo '{errand}'; read -r line; echo \"$line\" >&2")
+    };
+    let body = [
+        decode(1, &sound),
+        r#"raw=$(echo "$line" | sed 's/.*"raw":"\([^"]*\)".*/\1/'); wc -c <"$raw" >&2"#.to_owned(),
+        r#"echo '{"event":"fetched","request":1}'"#.to_owned(),
+        decode(2, &dir.path().join("gone.wav")),
+        r#"[ -e "$raw" ] && echo "it is kept" >&2; exit 0"#.to_owned(),
+    ];
+    let events = until_the_end(&start(runtime(dir.path(), &body.join("\n"))));
+    let lines: Vec<String> = events
+        .iter()
+        .filter_map(|event| if let Event::Complaint { line } = event { Some(line.clone()) } else { None })
+        .collect();
+    assert_eq!(events.len(), lines.len() + 1, "{events:?}");
+    let answer = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    let (first, second) = (answer(&lines[0]), answer(&lines[2]));
+    assert_eq!(
+        (&first["op"], &first["request"], &first["path"]),
+        (&json!("decoded"), &json!(1), &json!(sound))
+    );
+    assert_eq!((&first["frames"], &first["channels"]), (&json!(100), &json!(1)));
+    assert_eq!(lines[1].trim(), "400");
+    assert_eq!((&second["request"], &second["raw"]), (&json!(2), &serde_json::Value::Null));
+    assert!(second["error"].as_str().is_some_and(|error| error.contains("no such file")), "{second}");
+    assert_eq!(lines.len(), 3, "{lines:?}");
 }
 
 // The host is told which program to start where no daemon serves.

@@ -48,11 +48,22 @@ pub struct Refusal {
     pub error: ErrorObject,
 }
 
-impl Request {
+/// The envelope of any JSON-RPC 2.0 request, whatever its method.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Envelope {
+    /// `None` where the sender wants no reply.
+    pub id: Option<Id>,
+    /// The method's name, known or not.
+    pub method: String,
+    /// Its params, as they came.
+    pub params: Option<Value>,
+}
+
+impl Envelope {
     /// Reads one line (without its newline).
     ///
     /// # Errors
-    /// A [`Refusal`] to send back: no JSON, no JSON-RPC 2.0 request, no such method, wrong params.
+    /// A [`Refusal`] to send back: no JSON, no JSON-RPC 2.0 request.
     pub fn parse(line: &[u8]) -> Result<Self, Refusal> {
         let value: Value = serde_json::from_slice(line).map_err(|error| Refusal {
             id: Id::Null,
@@ -70,9 +81,20 @@ impl Request {
         let Some(Value::String(method)) = members.remove("method") else {
             return Err(invalid(answer_to, "the member \"method\" must name a method"));
         };
-        match Call::from_parts(&method, members.remove("params")) {
+        Ok(Self { id, method, params: members.remove("params") })
+    }
+}
+
+impl Request {
+    /// Reads one line (without its newline).
+    ///
+    /// # Errors
+    /// A [`Refusal`] to send back: no JSON, no JSON-RPC 2.0 request, no such method, wrong params.
+    pub fn parse(line: &[u8]) -> Result<Self, Refusal> {
+        let Envelope { id, method, params } = Envelope::parse(line)?;
+        match Call::from_parts(&method, params) {
             Ok(call) => Ok(Self { id, call }),
-            Err(error) => Err(Refusal { id: answer_to, error }),
+            Err(error) => Err(Refusal { id: id.unwrap_or(Id::Null), error }),
         }
     }
 }

@@ -2,14 +2,17 @@
 
 use thiserror::Error;
 
-/// The most bytes that a line has, its newline included, in either direction.
+/// The most bytes that a line has on the daemon's socket, its newline included, in either direction.
 pub const MAX_LINE_BYTES: usize = 65_536;
 
-/// A line went beyond [`MAX_LINE_BYTES`]. What came of it is dropped and the rest of it is skipped up to its newline,
+/// A line went beyond what a [`LineBuffer`] takes. What came of it is dropped and the rest of it is skipped up to its newline,
 /// so that the next line is read whole; a server may also hang up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a line is longer than {MAX_LINE_BYTES} bytes: send shorter messages, each ended by a newline")]
-pub struct LineTooLong;
+#[error("a line is longer than {most_bytes} bytes: send shorter messages, each ended by a newline")]
+pub struct LineTooLong {
+    /// What a line may have, its newline included.
+    pub most_bytes: usize,
+}
 
 /// Cuts received bytes into lines. It never holds more than one line and one received piece.
 ///
@@ -22,9 +25,10 @@ pub struct LineTooLong;
 /// assert_eq!(lines.next_line().unwrap().unwrap(), b""); // a doorbell, when it comes from the daemon
 /// assert!(lines.next_line().is_none());
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LineBuffer {
     bytes: Vec<u8>,
+    most_bytes: usize,
     /// Bytes before this were given out.
     start: usize,
     /// Bytes before this hold no newline (from `start` on).
@@ -33,10 +37,21 @@ pub struct LineBuffer {
     skipping: bool,
 }
 
+impl Default for LineBuffer {
+    fn default() -> Self {
+        Self::with_limit(MAX_LINE_BYTES)
+    }
+}
+
 impl LineBuffer {
-    /// Empty.
+    /// Empty, for lines of the daemon's socket.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Empty, for lines of at most `most_bytes`, their newline included.
+    pub fn with_limit(most_bytes: usize) -> Self {
+        Self { bytes: Vec::new(), most_bytes, start: 0, scanned: 0, skipping: false }
     }
 
     /// Takes what was received. Take every line with [`Self::next_line`] before the next `push`, else the buffer
@@ -62,8 +77,8 @@ impl LineBuffer {
             if std::mem::take(&mut self.skipping) {
                 continue;
             }
-            if end + 1 - begin > MAX_LINE_BYTES {
-                return Some(Err(LineTooLong));
+            if end + 1 - begin > self.most_bytes {
+                return Some(Err(self.too_long()));
             }
             let line = &self.bytes[begin..end];
             return Some(Ok(line.strip_suffix(b"\r").unwrap_or(line)));
@@ -76,12 +91,16 @@ impl LineBuffer {
             self.start = self.bytes.len();
             return None;
         }
-        if self.bytes.len() - self.start < MAX_LINE_BYTES {
+        if self.bytes.len() - self.start < self.most_bytes {
             return None;
         }
         self.skipping = true;
         self.start = self.bytes.len();
-        Some(Err(LineTooLong))
+        Some(Err(self.too_long()))
+    }
+
+    fn too_long(&self) -> LineTooLong {
+        LineTooLong { most_bytes: self.most_bytes }
     }
 
     /// Bytes held of a line that has not ended yet.
@@ -113,7 +132,17 @@ mod tests {
         assert_eq!(all_lines(&mut lines), [Ok(longest.clone())]);
         lines.push(&longest);
         lines.push(b"x\nnext\n");
-        assert_eq!(all_lines(&mut lines), [Err(LineTooLong), Ok(b"next".to_vec())]);
+        assert_eq!(all_lines(&mut lines), [Err(lines.too_long()), Ok(b"next".to_vec())]);
+    }
+
+    /// A buffer of another limit holds to that one, and says it.
+    #[test]
+    fn another_limit() {
+        let mut lines = LineBuffer::with_limit(4);
+        lines.push(b"abc\nabcd\nab");
+        let refusal = LineTooLong { most_bytes: 4 };
+        assert_eq!(all_lines(&mut lines), [Ok(b"abc".to_vec()), Err(refusal)]);
+        assert!(refusal.to_string().contains("longer than 4 bytes"));
     }
 
     /// A line without an end is refused as soon as it can't be legal, and memory does not grow with it.

@@ -26,8 +26,8 @@ pub use call::{
     StatusWatch, VoiceClose, VoiceOpen, VoiceOpenReply, VoiceSet,
 };
 pub use envelope::{
-    DOORBELL, FromDaemon, Id, Refusal, Request, error_line, notification_line, reply_line, request_line,
-    unanswered_line,
+    DOORBELL, Envelope, FromDaemon, Id, Refusal, Request, error_line, notification_line, reply_line,
+    request_line, unanswered_line,
 };
 pub use error::{ErrorObject, ErrorWord};
 pub use framing::{LineBuffer, LineTooLong, MAX_LINE_BYTES};

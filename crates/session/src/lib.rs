@@ -9,6 +9,7 @@
 //! producer tells about itself ([`Pacing`], [`RenderStats`]) is only shown.
 
 mod control;
+pub mod door;
 mod guest;
 mod host;
 pub mod layout;

@@ -123,12 +123,18 @@ impl Place {
     /// # Errors
     /// When it can't be made, or is not a folder that this user alone may enter.
     pub fn prepare(&self) -> Result<(), PlaceError> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        match std::fs::DirBuilder::new().mode(0o700).create(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(PlaceError::System { folder: folder.clone(), error })
+        self.folder.as_deref().map_or(Ok(()), make_private)
+    }
+
+    /// The folder beside the socket in which live sessions have theirs.
+    pub fn live_folder(&self) -> PathBuf {
+        match &self.folder {
+            Some(folder) => folder.join("live"),
+            None => {
+                let mut name = self.socket.as_os_str().to_owned();
+                name.push(".live");
+                name.into()
             }
-            _ => self.check(),
         }
     }
 
@@ -137,23 +143,43 @@ impl Place {
     /// # Errors
     /// When it is not a folder that this user alone may enter.
     pub fn check(&self) -> Result<(), PlaceError> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        let found = match std::fs::symlink_metadata(folder) {
-            Ok(found) => found,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(PlaceError::System { folder: folder.clone(), error }),
-        };
-        let (folder, uid) = (folder.clone(), crate::os::own_uid());
-        let mode = found.permissions().mode() & 0o777;
-        if !found.is_dir() {
-            Err(PlaceError::NotAFolder(folder))
-        } else if found.uid() != uid {
-            Err(PlaceError::NotYours { folder, owner: found.uid(), uid })
-        } else if mode & 0o077 != 0 {
-            Err(PlaceError::Open { folder, mode })
-        } else {
-            Ok(())
+        self.folder.as_deref().map_or(Ok(()), check_private)
+    }
+}
+
+/// Makes `folder` where it is missing, and checks it.
+///
+/// # Errors
+/// When it can't be made, or is not a folder that this user alone may enter.
+pub fn make_private(folder: &Path) -> Result<(), PlaceError> {
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(PlaceError::System { folder: folder.to_owned(), error })
         }
+        _ => check_private(folder),
+    }
+}
+
+/// Checks that this user alone may enter `folder`; one that is not there passes.
+///
+/// # Errors
+/// When it is not a folder that this user alone may enter.
+pub fn check_private(folder: &Path) -> Result<(), PlaceError> {
+    let found = match std::fs::symlink_metadata(folder) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(PlaceError::System { folder: folder.to_owned(), error }),
+    };
+    let (folder, uid) = (folder.to_owned(), crate::os::own_uid());
+    let mode = found.permissions().mode() & 0o777;
+    if !found.is_dir() {
+        Err(PlaceError::NotAFolder(folder))
+    } else if found.uid() != uid {
+        Err(PlaceError::NotYours { folder, owner: found.uid(), uid })
+    } else if mode & 0o077 != 0 {
+        Err(PlaceError::Open { folder, mode })
+    } else {
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod audio;
 pub(crate) mod jack;
 pub(crate) mod null;
 pub(crate) mod process;
+pub(crate) mod saves;
 pub(crate) mod scene;
 pub(crate) mod theft;
 

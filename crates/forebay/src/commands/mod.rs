@@ -9,7 +9,9 @@ pub(crate) mod play;
 #[cfg(feature = "quickjs")]
 pub(crate) mod quickjs;
 pub(crate) mod render;
+pub(crate) mod repl;
 pub(crate) mod restart;
 pub(crate) mod run;
+pub(crate) mod send;
 pub(crate) mod status;
 pub(crate) mod stop;

@@ -2,12 +2,11 @@
 //! belongs to somebody and is not touched.
 
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+pub(crate) use session::door::{OwnSocket, is_served};
 
 use crate::trouble::{Exit, Trouble};
 
@@ -27,41 +26,6 @@ pub(crate) fn check(socket: &Path) -> Result<(), Trouble> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(unserved(socket, &error)),
     }
-}
-
-/// Whether somebody is behind the socket. Only a refused connection tells that nobody is: a socket of another kind, or one
-/// that is not for us, has an owner. So has one whose queue is full, where a connect that waits might wait for ever.
-pub(crate) fn is_served(socket: &Path) -> bool {
-    let knock = || {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let ours = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        connect(ours, &SocketAddrUnix::new(socket)?)
-    };
-    !matches!(knock(), Err(Errno::NOENT | Errno::CONNREFUSED))
-}
-
-/// The file of a socket that we bound: its path, and which file it is, by device and inode.
-pub(crate) struct OwnSocket {
-    path: PathBuf,
-    file: (u64, u64),
-}
-
-impl OwnSocket {
-    fn at(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), file: file_at(path)? })
-    }
-
-    /// Removes it. What somebody has put in its place meanwhile is his.
-    pub(crate) fn remove(&self) {
-        if file_at(&self.path).is_ok_and(|file| file == self.file) {
-            // Gone already: that is all that is wanted.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-fn file_at(path: &Path) -> io::Result<(u64, u64)> {
-    std::fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
 /// Binds the socket. One that is left over from a daemon that was killed makes way: the caller holds the lock.
@@ -93,19 +57,6 @@ fn unserved(socket: &Path, error: &io::Error) -> Trouble {
 mod tests {
     use super::*;
     use std::os::unix::net::UnixStream;
-
-    /// A socket that somebody listens at is served, however many wait at it already.
-    #[test]
-    fn a_full_queue_is_an_answer() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("socket");
-        let listener = UnixListener::bind(&path).unwrap();
-        // Nobody accepts: a socket that is closed again keeps its place in the queue.
-        assert!((0..5000).all(|_| is_served(&path)));
-        drop(listener);
-        assert!(!is_served(&path));
-        assert!(!is_served(&folder.path().join("nothing")));
-    }
 
     /// At its end a daemon removes its own socket, and nobody else's.
     #[test]

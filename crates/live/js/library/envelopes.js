@@ -11,6 +11,8 @@ const LEAST_S = 0.001;
  *  fallen by 60 dB. */
 const BEYOND = { rise: 0.3, fall: 0.001 };
 const MOST_POINTS = 256;
+/** Of the way to a point: from slow at first (above 0) to fast at first. */
+const MOST_CURVE = 50;
 
 const ADSR = Object.freeze({ level: 0, stage: 1, from: 2, slots: 3 });
 const STAGE = Object.freeze({ release: 0, attack: 1, decay: 2 });
@@ -31,7 +33,8 @@ class Pace {
   part(seconds, dt) {
     if (seconds !== this.#seconds) {
       this.#seconds = seconds;
-      this.#part = 1 - Math.exp((-Math.log((1 + this.#beyond) / this.#beyond) * dt) / seconds);
+      // Its first frames are its steepest.
+      this.#part = Math.min(1 - Math.exp((-Math.log((1 + this.#beyond) / this.#beyond) * dt) / seconds), dt / LEAST_S);
     }
     return this.#part;
   }
@@ -46,8 +49,9 @@ class Points {
     const pairs = pairsOf(given);
     this.#given = copyOf(given);
     this.times = Float64Array.from(pairs, ([time]) => time);
+    for (let i = 1; i < pairs.length; i++) this.times[i] = Math.max(this.times[i], this.times[i - 1] + LEAST_S);
     this.levels = Float64Array.from(pairs, ([, level]) => level);
-    this.curves = Float64Array.from(pairs, ([, , curve]) => curve ?? 0);
+    this.curves = Float64Array.from(pairs, ([, , curve]) => clamped(curve ?? 0, -MOST_CURVE, MOST_CURVE));
     this.last = pairs.length - 1;
   }
 
@@ -58,13 +62,8 @@ class Points {
     while (times[i] <= time) i += 1;
     const part = (time - times[i - 1]) / (times[i] - times[i - 1]);
     const curve = curves[i];
-    const bent = curve === 0 ? part : (1 - Math.exp(-curve * part)) / (1 - Math.exp(-curve));
+    const bent = curve === 0 ? part : (1 - Math.exp(curve * part)) / (1 - Math.exp(curve));
     return levels[i - 1] + bent * (levels[i] - levels[i - 1]);
-  }
-
-  /** The end of its first way. */
-  get firstS() {
-    return this.last > 0 ? this.times[1] : 0;
   }
 }
 
@@ -162,7 +161,7 @@ export function envelopes(toolbox) {
         const time = state[at + ENV.time];
         const offset = state[at + ENV.offset];
         // From above its beginning it falls on the way to the second point, from below it rises at once.
-        const glide = offset > 0 ? Math.max(points.firstS, LEAST_S) : LEAST_S;
+        const glide = offset > 0 && points.last > 0 ? points.times[1] : LEAST_S;
         const level = points.at(time) + (time < glide ? offset * (1 - time / glide) : 0);
         state[at + ENV.time] = time + s.dt;
         return (state[at + ENV.level] = level);

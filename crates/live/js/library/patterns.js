@@ -10,8 +10,10 @@ const MOST_NESTED = 8;
 const SIGNS = { '~': REST, '.': REST, '-': REST, _: TIE, x: 1, X: 1, o: 0.5, O: 0.5 };
 const REMEDY = "a step is a number, a note ('c4'), a signal, 'x', '~' (a rest), '_' (a tie) or an array of steps";
 
-/** `x..x`, one sign per step: blanks and bars are for the eye. */
-const SIGNS_ONLY = /^[xo.~_\-|\s]+$/i;
+/** `x..[xx]`, one sign per step. Blanks and bars are for the eye. */
+const SIGNS_ONLY = /^[xo.~_\-|\s[\]]+$/i;
+const SIGN = /[^\s|]/g;
+const WORD = /[[\]]|[^\s[\]|]+/g;
 
 /** A pattern, flat: note `i` begins at `starts[i]`, lasts `lengths[i]` steps, ties included, and is `values[i]`. */
 export class Pattern {
@@ -86,9 +88,8 @@ function node(step, depth) {
 }
 
 function parse(text) {
-  if (SIGNS_ONLY.test(text)) return [...text.replace(/[|\s]/g, '')].map((sign) => SIGNS[sign]);
   const stack = [[]];
-  for (const word of text.match(/[[\]]|[^\s[\]|]+/g) ?? []) {
+  for (const word of text.match(SIGNS_ONLY.test(text) ? SIGN : WORD) ?? []) {
     if (word === '[') {
       if (stack.length > MOST_NESTED) throw new UsageError(`steps lie at most ${MOST_NESTED} deep in one another`);
       stack.push([]);

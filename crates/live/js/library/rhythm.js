@@ -181,11 +181,11 @@ function euclid(hits, steps, rotate = 0) {
   return pattern;
 }
 
-/** Groups of steps are dealt out to one another until one kind of remainder is left. */
+/** Groups of steps are dealt out to one another, once at least, until one group is left over. */
 function spread(hits, steps) {
   let heads = Array.from({ length: hits }, () => [1]);
   let tails = Array.from({ length: steps - hits }, () => [0]);
-  while (heads.length > 0 && tails.length > 1) {
+  for (let left = 0; heads.length > 0 && tails.length > left; left = 1) {
     const pairs = Math.min(heads.length, tails.length);
     const joined = heads.slice(0, pairs).map((head, i) => [...head, ...tails[i]]);
     tails = heads.length > pairs ? heads.slice(pairs) : tails.slice(pairs);

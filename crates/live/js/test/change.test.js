@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { SESSION } from '../arena.js';
-import { SourceError } from '../compile.js';
+import { SourceError } from '../places.js';
 import { FILE, SINE, assertSame, largestStep, onset, residual, staged } from '../testing/stage.js';
 
 const refusal = (act) => {

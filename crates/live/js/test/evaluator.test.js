@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { SourceError } from '../compile.js';
+import { SourceError } from '../places.js';
 import { FILE, SINE, largestStep, onset, residual, staged } from '../testing/stage.js';
 
 // The first sound fades in over 50 ms without a step, both channels alike.

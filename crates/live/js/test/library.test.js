@@ -1,34 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { RATE, heard, level, most, rms, settled } from '../testing/heard.js';
 import { assertSame, largestStep, onset, residual, staged } from '../testing/stage.js';
-
-const RATE = 48000;
-
-/** Left channel of voice `x` over `seconds`, from its first frame on; its fade-in is over at `from`. */
-function heard(source, seconds, options) {
-  let left;
-  staged((stage) => {
-    stage.save(source);
-    stage.play(seconds * RATE);
-    left = stage.left('x').slice(onset(stage.left('x')));
-  }, options);
-  return left;
-}
-
-const settled = (samples) => samples.slice(4800);
-const most = (samples) => samples.reduce((peak, x) => Math.max(peak, Math.abs(x)), 0);
-const rms = (samples) => Math.sqrt(samples.reduce((sum, x) => sum + x * x, 0) / samples.length);
-
-/** Level of `hz` in `samples`, whole periods of it. */
-function level(samples, hz) {
-  const frames = Math.floor((Math.floor((samples.length * hz) / RATE) * RATE) / hz);
-  let [re, im] = [0, 0];
-  for (let i = 0; i < frames; i++) {
-    re += samples[i] * Math.cos((2 * Math.PI * hz * i) / RATE);
-    im += samples[i] * Math.sin((2 * Math.PI * hz * i) / RATE);
-  }
-  return (2 * Math.hypot(re, im)) / frames;
-}
 
 test('oscillators have their pitch and level', () => {
   // The level of the fundamental, by the Fourier series of each shape.

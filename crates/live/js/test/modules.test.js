@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { SourceError, compile, locate } from '../compile.js';
+import { compile } from '../compile.js';
+import { SourceError, locate } from '../places.js';
 
 /** Compiles `files['main.js']` in a folder of its own with one language name, `say`, and returns what it said. */
 function say(files) {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { SourceError } from '../compile.js';
+import { SourceError } from '../places.js';
 import { FILE, SINE, assertSame, dice, largestStep, residual, onset, staged } from '../testing/stage.js';
 
 const STEPS = 150;

@@ -4,11 +4,12 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { binary } from '../../../../sdk/js/testing/daemon.js';
+import { answer } from './sounds.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
 /** Which runtime hosts live: the one that runs this, unless FOREBAY_TEST_HOST is `quickjs`, the embedded one. */
-export const embedded = process.env.FOREBAY_TEST_HOST === 'quickjs';
+const embedded = process.env.FOREBAY_TEST_HOST === 'quickjs';
 const RUNTIME = embedded ? [binary(), 'quickjs'] : [process.execPath];
 
 export class LiveProcess {
@@ -69,6 +70,7 @@ export class LiveProcess {
   }
 
   #receive(event) {
+    if (event.event === 'decode') this.send(answer(event));
     this.events.push(event);
     const index = this.#waiting.findIndex(({ accepts }) => accepts(event));
     if (index < 0) return;

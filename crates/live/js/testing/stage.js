@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { ModelSession, attachRing } from '../../../../sdk/js/testing/model.js';
 import { Evaluator } from '../evaluator.js';
+import { SoundsWanted } from '../shelf.js';
 import { makeShared } from '../state.js';
+import { decoded } from './sounds.js';
 
 export const FILE = '/song/piece.js';
 
@@ -15,11 +17,11 @@ export const SINE = `play('sine', s => {
 `;
 
 export class Stage {
-  constructor({ rateHz = 48000, leadFrames = 9600, channels = 2, blockFrames = 64, crossfadeFrames = 32, engineFrame = 5000, render = false } = {}) {
+  constructor({ rateHz = 48000, leadFrames = 9600, channels = 2, blockFrames = 64, crossfadeFrames = 32, engineFrame = 5000, render = false, folder } = {}) {
     this.session = new ModelSession({ rateHz, crossfadeFrames, blockFrames, engineFrame });
     this.control = this.session.attach();
     this.capacityFrames = 32768;
-    this.setup = { rateHz, channels, crossfadeFrames, leadFrames, capacityFrames: this.capacityFrames, render };
+    this.setup = { rateHz, channels, crossfadeFrames, leadFrames, capacityFrames: this.capacityFrames, render, folder, sounds: new Map() };
     this.shared = makeShared();
     this.said = [];
     this.heard = new Map();
@@ -27,11 +29,24 @@ export class Stage {
     this.evaluator = new Evaluator(this.control, this.setup, this.shared, (message) => this.said.push(message));
   }
 
-  /** Tries and enters a piece, opening rings as the host does. */
+  /** Tries and enters a piece, opening rings and loading sounds as the host does. */
   save(source, options) {
-    const trial = this.evaluator.try(source, FILE, options);
+    const trial = this.#try(source, options);
     for (const name of this.evaluator.missingRings(trial)) this.openRing(name);
     return this.enter(trial, options);
+  }
+
+  #try(source, options) {
+    try {
+      return this.evaluator.try(source, FILE, options);
+    } catch (error) {
+      if (!(error instanceof SoundsWanted)) throw error;
+      for (const sound of error.wanted.map(decoded)) {
+        this.setup.sounds.set(sound.path, sound);
+        this.evaluator.shelf.add(sound);
+      }
+      return this.evaluator.try(source, FILE, { ...options, sounds: error.bound });
+    }
   }
 
   enter(trial, options) {

@@ -29,13 +29,13 @@ fn reference(text: &[u8]) -> Vec<Result<Vec<u8>, LineTooLong>> {
     let unfinished = lines.pop().unwrap_or_default();
     let whole = |line: &&[u8]| {
         if line.len() + 1 > MAX_LINE_BYTES {
-            return Err(LineTooLong);
+            return Err(LineTooLong { most_bytes: MAX_LINE_BYTES });
         }
         Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec())
     };
     let mut all: Vec<_> = lines.iter().map(whole).collect();
     if unfinished.len() >= MAX_LINE_BYTES {
-        all.push(Err(LineTooLong));
+        all.push(Err(LineTooLong { most_bytes: MAX_LINE_BYTES }));
     }
     all
 }

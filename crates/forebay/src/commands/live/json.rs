@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::as_text;
 
 /// What a program wants to know of it.
-pub(super) fn as_json(event: &Event) -> Option<Value> {
+pub(crate) fn as_json(event: &Event) -> Option<Value> {
     Some(match event {
         Event::Started { runtime, version, pid } => {
             json!({ "event": "started", "runtime": runtime, "version": version, "pid": pid })
         }
-        Event::Ready { uptime_ms } => json!({ "event": "ready", "uptime_ms": uptime_ms }),
+        Event::Ready { uptime_ms, .. } => json!({ "event": "ready", "uptime_ms": uptime_ms }),
         Event::Edited(edit) => {
             let times = &edit.timings_ms;
             let timings = json!({
@@ -19,20 +19,21 @@ pub(super) fn as_json(event: &Event) -> Option<Value> {
                 "publish": times.publish, "guard": times.guard, "total": times.total,
             });
             json!({
-                "event": "edited", "revision": edit.revision, "uptime_ms": edit.uptime_ms,
-                "seen_ms": edit.seen_ms, "voices": edit.voices,
+                "event": "edited", "revision": edit.revision, "sent": edit.sent, "uptime_ms": edit.uptime_ms,
+                "seen_ms": edit.seen_ms, "voices": edit.voices, "names": edit.names,
                 "joined": edit.joined, "left": edit.left, "unrewindable": edit.unrewindable,
+                "state_mb": edit.state_mb, "snapshot_ms": edit.snapshot_ms,
                 "engine_frame": edit.engine_frame, "cover_frames": edit.cover_frames,
                 "late_frames": edit.late_frames, "speed": edit.speed, "timings_ms": timings,
             })
         }
         Event::Refused(it) => json!({
-            "event": "refused", "what": it.what, "file": it.file, "line": it.line, "column": it.column,
-            "voice": it.voice, "message": it.message,
+            "event": "refused", "what": it.what, "sent": it.sent, "file": it.file, "line": it.line,
+            "column": it.column, "source_line": it.source_line, "voice": it.voice, "message": it.message,
         }),
         Event::Fault(it) => json!({
             "event": "fault", "what": it.what, "file": it.file, "line": it.line, "column": it.column,
-            "voice": it.voice, "frame": it.frame, "message": it.message,
+            "source_line": it.source_line, "voice": it.voice, "frame": it.frame, "message": it.message,
         }),
         Event::Log { level, text } => json!({ "event": "log", "level": level, "text": text }),
         Event::Lost { frames } => json!({ "event": "lost", "frames": frames }),

@@ -1,17 +1,20 @@
-//! `forebay live`: a script that plays while it is edited. The sound is made by the script's own process; here are the
-//! daemon it needs, the status line, and its messages with their place in the file.
+//! `forebay live`: scripts that play while they are edited. The sound is made by each script's own process; here are the
+//! daemon they need, the status line, and their messages with the place in the file.
 
 mod json;
+mod piece;
 mod text;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::{Args, ValueHint};
-use live::{Event, Live, LiveOptions, StartError};
+use live::remote::Web;
+use live::{Event, LiveOptions, Runtime, StartError};
 use protocol::Status;
+use serde_json::json;
 
 use crate::cli::AudioArgs;
 use crate::code_runtime::{self, RuntimeArgs};
@@ -21,9 +24,10 @@ use crate::daemon::ensure;
 use crate::interrupt::Interrupt;
 use crate::status_text;
 use crate::terminal::{self, StatusLine};
-use crate::trouble::{Exit, Trouble};
+use crate::trouble::{self, Exit, Trouble};
 
-use json::as_json;
+pub(crate) use json::as_json;
+use piece::{News, Piece, session_name};
 pub(crate) use text::as_text;
 
 const EXAMPLES: &str = "\
@@ -31,6 +35,8 @@ Examples:
   forebay live song.js                    play it; every save is heard at once; Ctrl-C fades out
   forebay live song.js --lead 300 --backend null
   forebay live song.js --runtime quickjs
+  forebay live song.js --open             let an editor in a browser talk to it
+  forebay live drums.js bass.js           two scripts, each in a process of its own
   forebay live song.js --json             what happens, one JSON line each, for editors";
 
 /// How often signals and the status line are looked at.
@@ -43,19 +49,29 @@ const FADE: Duration = Duration::from_millis(50);
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LiveArgs {
-    /// The script
-    #[arg(value_hint = ValueHint::FilePath)]
-    file: PathBuf,
-    /// Name of the producer [default: the name of the file]
-    #[arg(long)]
+    /// The scripts
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    files: Vec<PathBuf>,
+    /// Let editors in a browser on this machine talk to it, over a WebSocket: its URL, with a token, is printed
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    open: Option<u16>,
+    /// Name of the producer, and of the session for send and repl [default: the name of the file]
+    #[arg(long, value_parser = session_name)]
     name: Option<String>,
     #[command(flatten)]
     runtime: RuntimeArgs,
 }
 
-/// Plays the script until told to stop.
+/// Plays the scripts until told to stop.
 pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
-    readable(&args.file)?;
+    if args.name.is_some() && args.files.len() > 1 {
+        return Err(Trouble::new(Exit::Usage, "--name names one script, not several")
+            .remedy("each is called as its file is")
+            .into());
+    }
+    for file in &args.files {
+        readable(file)?;
+    }
     // Looked for first: without it no daemon is needed.
     let runtime = args.runtime.find()?;
     let interrupt = Interrupt::take()?;
@@ -64,16 +80,47 @@ pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
         line.say(&format!("forebay: {note}"));
     }
     line.say(&format!("forebay: {}", code_runtime::line(&runtime)));
-    let mut options = LiveOptions::new(&args.file);
-    options.runtime = Some(runtime);
-    options.name.clone_from(&args.name);
+    let (tell, news) = channel();
+    let mut pieces = Vec::new();
+    for (number, file) in args.files.iter().enumerate() {
+        let options = options(file, &runtime, audio);
+        let (piece, note) = Piece::start(number, args.name.as_deref(), options, tell.clone())?;
+        if let Some(note) = note {
+            line.say(&format!("forebay: {note}"));
+        }
+        pieces.push(piece);
+    }
+    let _web = args.open.map(|port| open(port, &pieces, audio.json, &mut line)).transpose()?;
+    let mut session =
+        Session { line, json: audio.json, console: None, pieces, shown: None, failed: Vec::new() };
+    session.follow(&news, &interrupt)
+}
+
+/// Serves the pieces to browsers of this machine, and says where.
+fn open(port: u16, pieces: &[Piece], json: bool, line: &mut StatusLine<std::io::Stderr>) -> Result<Web> {
+    let desks = pieces.iter().filter_map(|piece| Some((piece.name.clone(), piece.desk()?))).collect();
+    let web = Web::start(port, desks).map_err(|error| {
+        Trouble::new(Exit::Permission, format!("can't serve port {port} of 127.0.0.1: {error}"))
+            .remedy("give --open=PORT another one, or --open alone for any")
+    })?;
+    for url in web.urls() {
+        if json {
+            terminal::print(&json!({ "event": "open", "url": url }).to_string())?;
+        } else {
+            line.say(&format!("forebay: {url}"));
+        }
+    }
+    Ok(web)
+}
+
+fn options(file: &Path, runtime: &Runtime, audio: &AudioArgs) -> LiveOptions {
+    let mut options = LiveOptions::new(file);
+    options.runtime = Some(runtime.clone());
     options.lead = audio.lead.map(ensure::lead_setting);
     options.daemon_args = audio.for_daemon();
     options.gain_db = audio.gain_db.map(|db| f64::from(db.max(-144.0)));
     options.forebay = std::env::current_exe().ok();
-    let live = Live::start(options).map_err(|error| not_started(&error))?;
-    let mut session = Session { line, json: audio.json, console: None, pid: None, shown: None, fatal: None };
-    session.follow(&live, &interrupt)
+    options
 }
 
 /// What can't be read is said before anything is started.
@@ -101,54 +148,72 @@ pub(crate) fn not_started(error: &StartError) -> Trouble {
     Trouble::new(exit, error)
 }
 
-/// A script that plays, as the terminal sees it.
+/// The scripts that play, as the terminal sees them.
 struct Session {
     line: StatusLine<std::io::Stderr>,
     json: bool,
     /// A daemon that was replaced is asked over a new connection.
     console: Option<Console>,
-    /// The script's process, once it runs.
-    pid: Option<u32>,
+    pieces: Vec<Piece>,
     shown: Option<Instant>,
-    /// What it gave up over.
-    fatal: Option<(String, String)>,
+    /// Why scripts have ended by themselves.
+    failed: Vec<Trouble>,
 }
 
 impl Session {
-    fn follow(&mut self, live: &Live, interrupt: &Interrupt) -> Result<()> {
+    fn follow(&mut self, news: &Receiver<News>, interrupt: &Interrupt) -> Result<()> {
         let mut stopping = false;
         loop {
             // An editor that is gone can't stop what it started.
             let is_over = interrupt.is_asked() || (self.json && terminal::is_reader_gone());
             if !stopping && is_over {
                 stopping = true;
-                live.stop(FADE);
+                self.pieces.iter().for_each(|piece| piece.live.stop(FADE));
             }
-            match live.events().recv_timeout(TICK) {
-                Ok(Event::Ended { code }) => {
-                    self.line.clear();
-                    return self.ended(code, stopping);
-                }
-                Ok(event) => self.tell(event)?,
+            match news.recv_timeout(TICK) {
+                Ok(News { piece, event: Event::Ended { code }, .. }) => self.ended(piece, code, stopping),
+                Ok(news) => self.tell(news)?,
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.ended(1, stopping),
+                Err(RecvTimeoutError::Disconnected) => return self.over(),
+            }
+            if self.pieces.iter().all(|piece| piece.has_ended) {
+                return self.over();
             }
             self.show_status();
         }
     }
 
-    fn ended(&mut self, code: i32, stopping: bool) -> Result<()> {
+    /// A script's end is its own matter: the others play on.
+    fn ended(&mut self, number: usize, code: i32, stopping: bool) {
+        let piece = &mut self.pieces[number];
+        piece.has_ended = true;
+        piece.pid = None;
         if stopping || code == 0 {
-            return Ok(());
+            return;
         }
         let (what, message) =
-            self.fatal.take().unwrap_or(("host".into(), "the script's process ended by itself".into()));
+            piece.fatal.take().unwrap_or(("host".into(), "the script's process ended by itself".into()));
         let exit = match what.as_str() {
             "file" => Exit::Input,
             "connect" | "daemon" | "stopped" => Exit::NoDaemon,
             _ => Exit::Unexpected,
         };
-        Err(Trouble::new(exit, message).into())
+        let name = piece.name.clone();
+        let is_last = self.pieces.iter().all(|piece| piece.has_ended);
+        let message = if self.pieces.len() > 1 { format!("{name}: {message}") } else { message };
+        let trouble = Trouble::new(exit, message);
+        if is_last {
+            self.failed.push(trouble);
+        } else {
+            self.line.say(&trouble::describe(&trouble.into(), self.json));
+            self.failed.push(Trouble::said(exit));
+        }
+    }
+
+    /// Nothing plays any more. The last to fail is told on the way out.
+    fn over(&mut self) -> Result<()> {
+        self.line.clear();
+        self.failed.pop().map_or(Ok(()), |trouble| Err(trouble.into()))
     }
 
     /// One calm line, from the daemon's own counters.
@@ -158,7 +223,8 @@ impl Session {
             return;
         }
         self.shown = Some(Instant::now());
-        let line = self.status().map(|status| status_text::line(&status, self.pid));
+        let pids: Vec<_> = self.pieces.iter().filter_map(|piece| piece.pid).collect();
+        let line = self.status().map(|status| status_text::line(&status, &pids));
         self.line.show(line.as_deref().unwrap_or("no daemon answers"));
     }
 
@@ -172,28 +238,31 @@ impl Session {
         Some(status)
     }
 
-    fn tell(&mut self, mut event: Event) -> Result<()> {
+    fn tell(&mut self, News { piece, mut event, json }: News) -> Result<()> {
+        let is_alone = self.pieces.len() == 1;
+        let piece = &mut self.pieces[piece];
         if let Event::Started { pid, .. } = &event {
-            self.pid = Some(*pid);
+            piece.pid = Some(*pid);
         }
         if let Event::Fatal { what, message } = &event {
-            self.fatal = Some((what.clone(), message.clone()));
+            piece.fatal = Some((what.clone(), message.clone()));
             return Ok(());
         }
         // What it gave up over says more than how it ended, and has nothing to do with a later end.
         if let Event::Restarted { reason } = &mut event
-            && let Some((_, message)) = self.fatal.take()
+            && let Some((_, message)) = piece.fatal.take()
         {
             *reason = message;
         }
         if self.json {
-            return match as_json(&event) {
-                Some(value) => Ok(terminal::print(&value.to_string())?),
-                None => Ok(()),
-            };
+            return json.map_or(Ok(()), |json| Ok(terminal::print(&json.to_string())?));
         }
         if let Some(message) = as_text(&event) {
-            self.line.say(&message);
+            // A place in a file says which script it is.
+            let is_placed = matches!(&event, Event::Refused(at) if at.file.is_some())
+                || matches!(&event, Event::Fault(at) if at.file.is_some());
+            let name = if is_alone || is_placed { String::new() } else { format!("{}: ", piece.name) };
+            self.line.say(&format!("{name}{message}"));
         }
         Ok(())
     }

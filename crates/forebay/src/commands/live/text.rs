@@ -31,6 +31,9 @@ pub(crate) fn as_text(event: &Event) -> Option<String> {
     })
 }
 
+/// With this much state or less it is kept with every chunk.
+const SPARSE_MS: f64 = 10.0;
+
 fn edited(edit: &Edit) -> String {
     let named =
         |sign: &str, names: &[String]| names.iter().map(|name| format!(" {sign}{name}")).collect::<String>();
@@ -45,10 +48,17 @@ fn edited(edit: &Edit) -> String {
         named("-", &edit.left),
         edit.speed
     );
-    if !edit.unrewindable.is_empty() {
-        let names = edit.unrewindable.join(", ");
+    let lines = edit.unrewindable_lines.iter().copied().chain(std::iter::repeat(None));
+    for (name, line) in edit.unrewindable.iter().zip(lines) {
+        let place = line.map(|line| format!(" (line {line})")).unwrap_or_default();
         text.push_str(&format!(
-            "\n    {names}: keeps state that can't be restored, so each save begins it anew"
+            "\n    {name}{place}: keeps state that can't be restored, so each save begins it anew"
+        ));
+    }
+    if edit.snapshot_ms > SPARSE_MS {
+        text.push_str(&format!(
+            "\n    {:.1} MB of state: kept every {:.0} ms only, and a change goes back as far",
+            edit.state_mb, edit.snapshot_ms
         ));
     }
     text

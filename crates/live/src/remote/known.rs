@@ -1,0 +1,92 @@
+//! What a session knows of itself from what its host says, so that questions are answered also while the host is busy.
+
+use serde_json::{Value, json};
+
+use crate::event::{Edit, Event, Status};
+
+/// The newest of everything.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    runtime: Option<(String, String)>,
+    rate_hz: Option<u32>,
+    language: Vec<String>,
+    /// Names that the piece and blocks share.
+    names: Vec<String>,
+    voices: Vec<String>,
+    status: Option<Box<Status>>,
+    /// Whether the status is newer than the last edit.
+    is_fresh: bool,
+}
+
+impl Known {
+    pub(super) fn learn(&mut self, event: &Event) {
+        match event {
+            Event::Started { runtime, version, .. } => {
+                *self = Self { runtime: Some((runtime.clone(), version.clone())), ..Self::default() };
+            }
+            Event::Connected { rate_hz, .. } => self.rate_hz = Some(*rate_hz),
+            Event::Ready { language, .. } => self.language.clone_from(language),
+            Event::Edited(edit) => self.edited(edit),
+            Event::Status(status) => {
+                self.status = Some(status.clone());
+                self.is_fresh = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn edited(&mut self, edit: &Edit) {
+        self.names.clone_from(&edit.names);
+        self.voices.clone_from(&edit.voices);
+        self.is_fresh = false;
+    }
+
+    /// Whether `list` tells what plays now.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    /// The answer to `list`.
+    pub(super) fn list(&self) -> Value {
+        let Some(status) = &self.status else { return json!({ "voices": [] }) };
+        let voices: Vec<_> = status
+            .voices
+            .iter()
+            .map(|voice| {
+                json!({
+                    "name": voice.name, "muted": voice.muted, "solo": voice.solo, "gain": voice.gain,
+                    "leaving": voice.leaving, "failed": voice.failed,
+                })
+            })
+            .collect();
+        json!({
+            "voices": voices, "lead_ms": status.lead_ms, "target_lead_ms": status.target_lead_ms,
+            "speed": status.speed, "underruns": status.underruns,
+        })
+    }
+
+    /// The answer to `complete`: voices, names that blocks share and names of the language, each kind in order. A name is
+    /// what it is to code that is sent: a shared one hides that of the language.
+    pub(super) fn complete(&self, prefix: &str) -> Value {
+        let mut found: Vec<(&str, &String)> = Vec::new();
+        for (kind, names) in [("voice", &self.voices), ("name", &self.names), ("language", &self.language)] {
+            let mut names: Vec<_> = names.iter().filter(|name| name.starts_with(prefix)).collect();
+            names.sort();
+            for name in names {
+                let is_hidden = kind == "language" && found.contains(&("name", name));
+                if !is_hidden {
+                    found.push((kind, name));
+                }
+            }
+        }
+        let names: Vec<_> = found.iter().map(|(kind, name)| json!({ "kind": kind, "name": name })).collect();
+        json!({ "names": names })
+    }
+
+    /// What `hello` tells of it.
+    pub(super) fn describe(&self, into: &mut Value) {
+        into["runtime"] = json!(self.runtime.as_ref().map(|(name, version)| format!("{name} {version}")));
+        into["rate_hz"] = json!(self.rate_hz);
+        into["voices"] = json!(self.voices);
+    }
+}
