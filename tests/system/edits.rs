@@ -8,8 +8,6 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::support::null::{Heard, NullDaemon};
 use crate::support::process::Process;
 use crate::support::saves::{Moment, save};

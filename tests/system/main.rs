@@ -11,6 +11,7 @@ mod idle;
 mod jack_load;
 mod latency;
 mod life;
+mod recordings;
 mod splices;
 mod support;
 mod talk;

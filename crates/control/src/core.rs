@@ -19,6 +19,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::connection::Connection;
 use crate::producer::Producer;
+use crate::protection::MainWishes;
+use crate::recordings::Recordings;
 use crate::settings::{Hooks, Settings};
 
 /// Turns while anything plays.
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     Notify(Vec<u8>),
     /// The devices that were asked for.
     Devices(Vec<DeviceInfo>),
+    /// What the recording of that number has to say.
+    Recording(u32, sink::News),
     /// Say goodbye, fade, end.
     Stop,
 }
@@ -74,6 +78,8 @@ pub(crate) struct Core {
     pub(crate) refused_lines: u64,
     /// Who waits for the list of devices.
     pub(crate) device_askers: Vec<(u64, Option<Id>)>,
+    pub(crate) recordings: Recordings,
+    pub(crate) main_wishes: MainWishes,
     pub(crate) commands_in: crate::server::Sender,
     pub(crate) began: Instant,
     pub(crate) stopping: bool,
@@ -101,6 +107,7 @@ impl Core {
         commands_in: crate::server::Sender,
     ) -> Self {
         let now = Instant::now();
+        let main_wishes = MainWishes::new(engine.config());
         Self {
             engine,
             settings,
@@ -112,6 +119,8 @@ impl Core {
             evicted: 0,
             refused_lines: 0,
             device_askers: Vec::new(),
+            recordings: Recordings::default(),
+            main_wishes,
             commands_in,
             began: now,
             stopping: false,
@@ -127,13 +136,13 @@ impl Core {
         }
     }
 
-    /// Serves until [`Command::Stop`]; gives the engine back.
+    /// Serves until [`Command::Stop`]; gives back what goes on without it.
     pub(crate) fn serve(
         mut self,
         listener: &UnixListener,
         wake: &UnixStream,
         commands: &Receiver<Command>,
-    ) -> Engine {
+    ) -> (Engine, Recordings) {
         while !self.stopping {
             let ready = self.wait(listener, wake);
             self.take_commands(wake, commands);
@@ -147,7 +156,7 @@ impl Core {
             self.plan(now);
         }
         self.say_goodbye();
-        self.engine
+        (self.engine, self.recordings)
     }
 
     /// Sleeps until a socket or a deadline needs attention; the peers whose sockets do.
@@ -196,6 +205,7 @@ impl Core {
                 Command::Engine(act) => act(&mut self.engine),
                 Command::Notify(line) => self.tell_everybody(&line),
                 Command::Devices(devices) => self.answer_devices(devices),
+                Command::Recording(number, news) => self.take_recording_news(number, news),
                 Command::Stop => self.stopping = true,
             }
         }
@@ -305,7 +315,10 @@ impl Core {
 
     /// Forgets a connection; its producer is dead then, and its voices play out.
     pub(crate) fn hang_up(&mut self, id: u64) {
+        let (client, pid) = self.who(id);
         let Some(peer) = self.peers.remove(&id) else { return };
+        self.recordings.owner_left(id);
+        self.wisher_left(id, client, pid);
         if let Some(session) = peer.session {
             self.producer_died(session);
         }

@@ -20,6 +20,8 @@ mod drain;
 mod faults;
 mod health;
 mod producer;
+mod protection;
+mod recordings;
 mod requests;
 mod server;
 mod sessions;
@@ -30,5 +32,5 @@ mod strips;
 mod turn;
 mod voices;
 
-pub use server::{Server, Stopped};
+pub use server::{Remains, Server, Stopped};
 pub use settings::{Hooks, NoHooks, Settings};

@@ -41,6 +41,12 @@ impl Core {
                 self.hush();
                 Ok(Some(reply_line(&reply_to, &Done {})))
             }
+            Call::MainSet(set) => self.main_set(peer, set).map(|()| Some(reply_line(&reply_to, &Done {}))),
+            Call::RecordStart(start) => self.record_start(peer, id, start).map(|()| None),
+            Call::RecordBegin(begin) => {
+                self.record_begin(peer, begin).map(|()| Some(reply_line(&reply_to, &Done {})))
+            }
+            Call::RecordStop(stop) => self.record_stop(peer, id, stop).map(|()| None),
             Call::Shutdown(shutdown) => {
                 self.ends_for_good |= shutdown.is_final;
                 self.hooks.shutdown();

@@ -10,6 +10,7 @@ use protocol::{DeviceChanged, notification_line};
 use thiserror::Error;
 
 use crate::core::{Command, Core};
+use crate::recordings::Recordings;
 use crate::settings::{Hooks, Settings};
 
 /// The control thread has ended.
@@ -33,10 +34,24 @@ impl Sender {
     }
 }
 
+/// What a server that has stopped leaves behind.
+pub struct Remains {
+    /// It fades to silence.
+    pub engine: Engine,
+    recordings: Recordings,
+}
+
+impl Remains {
+    /// Ends all recordings and waits until their files are whole: when what they are to have has been played.
+    pub fn finish(self) {
+        self.recordings.finish();
+    }
+}
+
 /// A running server of the control protocol: one thread that owns the [`Engine`]. Dropping it stops it.
 pub struct Server {
     sender: Sender,
-    thread: Option<JoinHandle<Engine>>,
+    thread: Option<JoinHandle<(Engine, Recordings)>>,
 }
 
 impl Server {
@@ -95,16 +110,18 @@ impl Server {
     }
 
     /// Says `closing` to everybody, has the engine fade to silence ([`Engine::hush`]), closes every connection and gives
-    /// the engine back. Keep rendering for as long as the fade takes. `None` if the control thread has panicked.
-    pub fn stop(mut self) -> Option<Engine> {
+    /// back what goes on: keep rendering for as long as the fade takes, which recordings are to have too. `None` if the control
+    /// thread has panicked.
+    pub fn stop(mut self) -> Option<Remains> {
         self.end()
     }
 
-    fn end(&mut self) -> Option<Engine> {
+    fn end(&mut self) -> Option<Remains> {
         let thread = self.thread.take()?;
         // Else it has ended already.
         let _ended = self.sender.send(Command::Stop);
-        thread.join().ok()
+        let (engine, recordings) = thread.join().ok()?;
+        Some(Remains { engine, recordings })
     }
 }
 

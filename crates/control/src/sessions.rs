@@ -86,6 +86,7 @@ impl Core {
         reply.target_lead_ms = producer.lead.target_ms();
         reply.control = Some(control);
         self.send(peer, reply_line(id, &reply), fd);
+        self.warn_newcomer(session);
         Ok(())
     }
 

@@ -33,6 +33,7 @@ impl Core {
         let mut status = Status {
             daemon: self.daemon_status(),
             engine: self.engine_status(),
+            recordings: self.recordings.status(),
             producers: Vec::new(),
             more_from: None,
             device: device.clone(),
@@ -65,6 +66,7 @@ impl Core {
 
     fn engine_status(&self) -> EngineStatus {
         let (config, main) = (self.engine.config(), self.engine.main_stats());
+        let protection = self.main_wishes.effective();
         EngineStatus {
             rate_hz: config.rate.hz(),
             channels: config.channels.get() as u32,
@@ -81,6 +83,8 @@ impl Core {
                 peak_db: vec![level(main.meter.held_peak)],
                 rms_db: vec![level(main.meter.rms)],
                 limiter_db: if main.blocks > 0 { level(main.limiter_gain) } else { 0.0 },
+                ceiling_db: protection.ceiling_db.map(rounded),
+                is_unsafe: protection.is_unsafe,
             },
         }
     }
@@ -267,12 +271,30 @@ mod tests {
         }
     }
 
-    /// The largest producer still fits into a line, beside the rest of the document.
+    /// The largest producer, and as many recordings as there may be, still fit into a line, beside the rest of the document.
     #[test]
     fn the_largest_producer_fits_into_a_line() {
         let mut producer = largest();
         assert!(fit(&mut producer) <= PRODUCER_BYTES);
-        let status = Status { producers: vec![producer], more_from: Some(u32::MAX), ..Status::default() };
+        let many = 1 << 52;
+        let recording = protocol::RecordingStatus {
+            record: u32::MAX,
+            path: "\"".repeat(protocol::MAX_PATH_BYTES),
+            format: "flac".into(),
+            frames: many,
+            lost_frames: many,
+            saved_frames: many,
+            waiting_frames: many,
+            file_bytes: many,
+            room_bytes: Some(many),
+            ..Default::default()
+        };
+        let status = Status {
+            producers: vec![producer],
+            recordings: vec![recording; crate::recordings::MAX_RECORDINGS],
+            more_from: Some(u32::MAX),
+            ..Status::default()
+        };
         assert!(protocol::notification_line(&status).len() + 1024 < protocol::MAX_LINE_BYTES);
     }
 }

@@ -11,8 +11,8 @@ use common::{Honest, Pace, Stage, Wire, assert_is_signal, play};
 use forebay_control::Settings;
 use protocol::{
     CloseMode, Closing, Devices, ErrorWord, EvictReason, FromDaemon, HandOff, Hello, Hush, LeadSetting,
-    MAX_LINE_BYTES, Notification, Ping, Shutdown as ShutdownRequest, StatusRequest, StatusWatch, VoiceClose,
-    VoiceOpen, VoiceRef, VoiceSet,
+    MAX_LINE_BYTES, MainSet, Notification, Ping, RecordBegin, RecordStart, RecordStop,
+    Shutdown as ShutdownRequest, StatusRequest, StatusWatch, VoiceClose, VoiceOpen, VoiceRef, VoiceSet,
 };
 
 fn hello(client: &str) -> Hello {
@@ -61,9 +61,18 @@ fn every_method_answers() {
     wire.call(&StatusWatch { interval_ms: 20 });
     assert!(matches!(wire.next_news(), Notification::Status(_)));
     wire.call(&StatusWatch { interval_ms: 0 });
+    wire.call(&MainSet { ceiling_db: Some(-6.0), ..MainSet::default() });
+    assert!(matches!(wire.news.pop(), Some(Notification::Main(news)) if news.ceiling_db == Some(-6.0)));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("take.wav").display().to_string();
+    let start = RecordStart { path, format: None, overwrite: false, hold: true };
+    let record = wire.call(&start).record;
+    wire.call(&RecordBegin { record, frame: 0, frames: None });
+    assert_eq!(wire.call(&RecordStop { record }).frames, 0);
+    assert_eq!(word(wire.ask(&RecordStop { record })), ErrorWord::NoSuchRecording);
     wire.call(&ShutdownRequest::default());
     assert_eq!(*stage.told.shutdown.lock().unwrap(), 1);
-    assert_eq!(common::methods().len(), 10, "this test walks over all of them");
+    assert_eq!(common::methods().len(), 14, "this test walks over all of them");
 }
 
 /// Wrong values are refused one by one, each with the word for it and a sentence.

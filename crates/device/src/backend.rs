@@ -32,13 +32,16 @@ pub type Gate = Arc<dyn Fn(usize) -> bool + Send + Sync>;
 /// Where and how the `file` backend writes.
 #[derive(Clone)]
 pub struct FileWant {
-    /// The WAV file.
+    /// The file.
     pub path: PathBuf,
-    /// How samples are stored.
-    pub format: media::WavFormat,
+    /// What kind of file it is.
+    pub format: media::SoundFormat,
     /// Paced like a sound card; else as fast as the gate lets it.
     pub real_time: bool,
-    /// Ends by itself after this many frames.
+    /// Frames at the start that are rendered and not written: by how much main lies behind the voices, for a file that begins
+    /// with their first frame.
+    pub skip_frames: u64,
+    /// Ends by itself after this many frames are written.
     pub frames: Option<u64>,
 }
 

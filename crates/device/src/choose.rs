@@ -6,6 +6,7 @@ use crate::file::File;
 use crate::jack::Jack;
 use crate::null::Null;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What `--backend` takes besides `auto`, in this build.
@@ -182,10 +183,12 @@ fn summed_up(refusals: Vec<OpenError>) -> Option<OpenError> {
     unknown
 }
 
-/// The file by its full path: which folder the program was started in must not matter later.
+/// The file by its full path: which folder the program was started in must not matter later. A name that does not say the kind
+/// is that of a WAV file.
 fn file_want(want: &Want) -> Want {
-    let path = want.device.clone().unwrap_or_else(|| "forebay.wav".into()).into();
-    let file = FileWant { path, format: media::WavFormat::default(), real_time: true, frames: None };
+    let path: PathBuf = want.device.clone().unwrap_or_else(|| "forebay.wav".into()).into();
+    let format = media::SoundFormat::of(&path).unwrap_or_default();
+    let file = FileWant { path, format, real_time: true, skip_frames: 0, frames: None };
     let mut file = want.file.clone().unwrap_or(file);
     file.path = std::path::absolute(&file.path).unwrap_or(file.path);
     Want { file: Some(file), ..want.clone() }

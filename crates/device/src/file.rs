@@ -1,4 +1,4 @@
-//! The file backend: a WAV file as the device, paced like a card or as fast as producers deliver.
+//! The file backend: a sound file as the device, paced like a card or as fast as producers deliver.
 
 use crate::backend::{
     Backend, CloseError, DeviceInfo, FileWant, Gate, Health, LatencyParts, OpenError, Poke, RunInfo, Running,
@@ -11,7 +11,7 @@ use crate::pump::{Pump, Timing};
 use crate::render::{Claim, Format};
 use crate::stats::Counters;
 use dsp::room::touched;
-use media::{WavWriter, WriteError};
+use media::{SoundWriter, WriteError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -53,7 +53,7 @@ impl Backend for File {
         };
         let period = period_frames(want, PERIOD_FRAMES)?;
         let format = wanted_format(want, &claim);
-        let writer = WavWriter::create(&file.path, format.rate, format.channels, file.format)
+        let writer = SoundWriter::create(&file.path, format.rate, format.channels, file.format)
             .map_err(|error| OpenError::Failed { backend: "file", detail: error.to_string() })?;
         let counters = Arc::new(Counters::default());
         let pump = Pump::new(claim, format, Arc::clone(&counters));
@@ -105,7 +105,7 @@ impl Backend for File {
 /// What the thread owns.
 struct Work {
     pump: Pump,
-    writer: WavWriter,
+    writer: SoundWriter,
     file: FileWant,
     format: Format,
     period: usize,
@@ -122,8 +122,9 @@ impl Work {
         let mut out = touched(self.period * channels);
         let mut pace = self.file.real_time.then(|| Pace::new(self.format.rate));
         let mut left = self.file.frames.unwrap_or(u64::MAX);
+        let mut skip = self.file.skip_frames;
         while left > 0 && !self.stop.load(Ordering::Relaxed) {
-            let frames = self.period.min(usize::try_from(left).unwrap_or(usize::MAX));
+            let frames = self.period.min(usize::try_from(left.saturating_add(skip)).unwrap_or(usize::MAX));
             let timing = match &mut pace {
                 Some(pace) => pace.wait(frames, &self.counters),
                 None if !self.wait_for(self.engine_frames(frames)) => break,
@@ -131,8 +132,10 @@ impl Work {
             };
             let out = &mut out[..frames * channels];
             self.pump.cycle(out, timing);
-            self.writer.write(out)?;
-            left -= frames as u64;
+            let skipped = skip.min(frames as u64);
+            self.writer.write(&out[skipped as usize * channels..])?;
+            skip -= skipped;
+            left -= frames as u64 - skipped;
         }
         self.writer.finish().map(drop)
     }

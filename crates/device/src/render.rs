@@ -25,7 +25,7 @@ pub trait Render: Send {
     fn latency_frames(&self) -> usize {
         0
     }
-    /// The sample value that nothing it renders passes; at most 1.0. `[rt]`
+    /// The sample value that nothing it renders passes. `[rt]`
     fn ceiling(&self) -> f32 {
         1.0
     }

@@ -222,7 +222,13 @@ struct FileRig {
 impl FileRig {
     fn file(&self, frames: Option<u64>) -> FileWant {
         let path = self.folder.path().join("out.wav");
-        FileWant { path, format: media::WavFormat::F32, real_time: self.real_time, frames }
+        FileWant {
+            path,
+            format: media::SoundFormat::default(),
+            real_time: self.real_time,
+            skip_frames: 0,
+            frames,
+        }
     }
 }
 

@@ -45,13 +45,22 @@ pub struct GuardLimits {
     /// A voice whose middle over the window (half-way between lowest and highest) is at least this far from zero, and which
     /// swings by no more than that, is stuck. Linear; 0.25 by default. What swings around or down to zero is never blamed.
     pub dc_middle: f32,
+    /// Whether a voice that is blamed is silenced.
+    pub mutes: bool,
     /// Length of the DC window in cells of [`CELL_FRAMES`]; 375 by default (0.5 s at 48 kHz).
     pub dc_window_cells: u32,
 }
 
+impl GuardLimits {
+    /// The same without a guard: nobody is silenced, and only what is no number or beyond [`MAX_BLAST`] is cut.
+    pub const fn off(self) -> Self {
+        Self { blast: MAX_BLAST, mutes: false, ..self }
+    }
+}
+
 impl Default for GuardLimits {
     fn default() -> Self {
-        Self { blast: 8.0, dc_middle: 0.25, dc_window_cells: 375 }
+        Self { blast: 8.0, dc_middle: 0.25, mutes: true, dc_window_cells: 375 }
     }
 }
 

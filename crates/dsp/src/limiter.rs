@@ -22,6 +22,9 @@ const ONE: u32 = 1 << 30;
 /// An envelope that is this near to its goal (-120 dB) has arrived.
 const ARRIVED: u32 = 1 << 10;
 
+/// The ceiling where nothing limits: what is no number is above it.
+pub const UNLIMITED: f32 = f32::MAX;
+
 /// What a [`Limiter`] starts with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LimiterConfig {
@@ -68,6 +71,9 @@ pub struct Limiter {
     rate: SampleRate,
     threshold: f32,
     ceiling: f32,
+    /// A ceiling that is lower than that, and in how many frames it holds: when all that was measured against the old
+    /// threshold has come out.
+    lower: Option<(f32, usize)>,
     /// Per frame, share of the way to the goal; 32-bit fraction.
     release: u64,
     /// The last `lookahead` frames.
@@ -95,6 +101,7 @@ impl Limiter {
             rate: config.rate,
             threshold: ceiling,
             ceiling,
+            lower: None,
             release: 0,
             delayed: touched(lookahead * config.channels.get()),
             delay_at: 0,
@@ -121,6 +128,20 @@ impl Limiter {
         }
     }
 
+    /// Lets threshold and ceiling stand at this level, 0 to -60 dB, from the next frame in; `None`: neither limits anything any
+    /// more, only what is no number is still kept out. The delay stays the same, and there is no step: the gain moves as it
+    /// does for any peak. NaN is ignored.
+    pub fn set_level_db(&mut self, level_db: Option<f32>) {
+        let level = match level_db {
+            Some(db) if db.is_nan() => return,
+            Some(db) => ceiling_of(db),
+            None => UNLIMITED,
+        };
+        self.threshold = level;
+        self.lower = (level < self.ceiling).then_some((level, self.lookahead));
+        self.ceiling = self.ceiling.max(level);
+    }
+
     /// The time constant of the gain's return, 1 to 10000 ms. NaN is ignored.
     pub fn set_release_ms(&mut self, release_ms: f32) {
         if !release_ms.is_nan() {
@@ -129,7 +150,8 @@ impl Limiter {
         }
     }
 
-    /// The sample value that no output passes.
+    /// The sample value that no output passes: a higher one is in force at once, a lower one when the look-ahead has brought
+    /// the gain down to it. [`UNLIMITED`] where nothing limits.
     pub fn ceiling(&self) -> f32 {
         self.ceiling
     }
@@ -146,6 +168,7 @@ impl Limiter {
         let mut rest = &mut frames[..whole];
         while !rest.is_empty() {
             let calm = if self.is_calm() { self.leading_calm(rest) } else { 0 };
+            self.come_down(calm.max(self.channels) / self.channels);
             let (now, later) = rest.split_at_mut(if calm > 0 { calm } else { self.channels });
             if calm > 0 {
                 self.delay(now)
@@ -153,6 +176,18 @@ impl Limiter {
                 self.limit_frame(now)
             }
             rest = later;
+        }
+    }
+
+    /// Brings a lower ceiling nearer by so many frames.
+    fn come_down(&mut self, frames: usize) {
+        match &mut self.lower {
+            Some((level, left)) if *left < frames => {
+                self.ceiling = *level;
+                self.lower = None;
+            }
+            Some((_, left)) => *left -= frames,
+            None => {}
         }
     }
 

@@ -29,6 +29,8 @@ pub struct EngineConfig {
     pub guard: GuardLimits,
     /// The limiter and the ceiling of main.
     pub limiter: LimiterConfig,
+    /// Whether guards, limiter and ceiling are in force from the start ([`crate::Engine::protect`] changes it).
+    pub protected: bool,
     /// When voices are shed under overload.
     pub shedding: SheddingConfig,
     /// Frames that a tap keeps for its readers; rounded up to a power of two.
@@ -54,11 +56,24 @@ impl EngineConfig {
                 ..GuardLimits::default()
             },
             limiter: LimiterConfig::new(rate, channels),
+            protected: true,
             shedding: SheddingConfig::default(),
             tap_frames: rate.hz().next_power_of_two(),
             cpu: Cpu::best(),
         }
     }
+}
+
+/// What keeps ears from harm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Protection {
+    /// The guards of all voices, the limiter, and the ceiling at this level (0 to -60 dB), which the limiter holds too.
+    On {
+        /// The sample value that nothing passes.
+        ceiling_db: f32,
+    },
+    /// None of them: as loud as the voices are. What is no number is kept out of the mix nevertheless.
+    Off,
 }
 
 /// When the engine drops voices to meet its deadline, and when it takes them back.

@@ -33,9 +33,10 @@ mod stats;
 mod voice;
 mod wire;
 
-pub use config::{EngineConfig, NEVER_SHED, SheddingConfig, VoiceSpec};
+pub use config::{EngineConfig, NEVER_SHED, Protection, SheddingConfig, VoiceSpec};
 pub use control::{AddError, Engine, UnknownVoice, engine};
 pub use dsp::guard::{Blame, GuardLimits};
+pub use dsp::limiter::UNLIMITED;
 pub use ledger::{Loss, LossBook, LossCause};
 pub use notice::{EventsId, GroupId, Notice, NoticeKind, Returned, VoiceId};
 pub use renderer::{Block, Cycle, Renderer};

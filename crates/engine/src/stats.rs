@@ -196,6 +196,10 @@ pub struct MainStats {
     pub shed_voices: u32,
     /// Whether everything is hushed.
     pub hushed: bool,
+    /// Whether voices are guarded: silenced where they blast or are no sound.
+    pub guarded: bool,
+    /// The sample value that no sample of main passes; [`dsp::limiter::UNLIMITED`] without protection.
+    pub ceiling: f32,
     /// Timed events that took effect.
     pub events_applied: u64,
     /// Of these, the ones that came after their frame.
@@ -220,7 +224,7 @@ impl MainStats {
             two(self.meter.peak.to_bits(), self.meter.rms.to_bits()),
             two(self.meter.held_peak.to_bits(), self.limiter_gain.to_bits()),
             two(self.voices, self.shed_voices),
-            u64::from(self.hushed),
+            two(self.ceiling.to_bits(), u32::from(self.hushed) | u32::from(self.guarded) << 1),
             self.events_applied,
             self.events_late,
             self.events_refused,
@@ -234,6 +238,7 @@ impl MainStats {
         let (peak, rms) = halves(words[3]);
         let (held_peak, limiter_gain) = halves(words[4]);
         let (voices, shed_voices) = halves(words[5]);
+        let (ceiling, flags) = halves(words[6]);
         Self {
             frame: FramePos(words[0]),
             blocks: words[1],
@@ -247,7 +252,9 @@ impl MainStats {
             limiter_gain: f32::from_bits(limiter_gain),
             voices,
             shed_voices,
-            hushed: words[6] != 0,
+            hushed: flags & 1 != 0,
+            guarded: flags & 2 != 0,
+            ceiling: f32::from_bits(ceiling),
             events_applied: words[7],
             events_late: words[8],
             events_refused: words[9],
@@ -303,6 +310,8 @@ mod tests {
             voices: 4,
             shed_voices: 5,
             hushed: true,
+            guarded: true,
+            ceiling: 0.5,
             events_applied: 6,
             events_late: 7,
             events_refused: 8,

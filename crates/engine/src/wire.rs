@@ -6,7 +6,7 @@
 use crate::notice::VoiceId;
 use crate::renderer::events::EventSource;
 use crate::voice::Voice;
-use dsp::guard::Blame;
+use dsp::guard::{Blame, GuardLimits};
 
 /// From the control side to the Renderer.
 pub(crate) enum Command {
@@ -30,6 +30,11 @@ pub(crate) enum Command {
     },
     /// Silence for all voices, or its end.
     Hush(bool),
+    /// The level that limiter and ceiling hold, if any, and how voices are guarded.
+    Protect {
+        level_db: Option<f32>,
+        guard: GuardLimits,
+    },
     TapMain(Box<ring::BroadcastWriter>),
     UntapMain,
 }

@@ -7,7 +7,7 @@ use crate::trouble::{Exit, Trouble};
 pub(crate) const NAMES: [(&str, &str); 6] = [
     ("auto", "a running JACK, else PipeWire, else ALSA, else null"),
     ("null", "no device, in real time"),
-    ("file", "a WAV file, in real time"),
+    ("file", "a sound file, in real time"),
     ("jack", "a running JACK server"),
     ("alsa", "the sound card through ALSA"),
     ("pipewire", "PipeWire itself"),

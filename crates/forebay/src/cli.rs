@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
+use engine::EngineConfig;
+use protocol::MainSet;
 
 use crate::commands;
 use crate::complete;
@@ -67,7 +69,7 @@ pub(crate) struct AudioArgs {
     #[arg(long, global = true, env = "FOREBAY_BACKEND", value_name = "NAME", hide_env_values = true)]
     #[arg(add = ArgValueCandidates::new(complete::backends))]
     pub(crate) backend: Option<String>,
-    /// The device by (part of its) name or number, as `forebay devices` lists them; for file: the WAV to write
+    /// The device by (part of its) name or number, as `forebay devices` lists them; for file: the WAV or FLAC to write
     #[arg(long, global = true, value_name = "NAME|N", add = ArgValueCompleter::new(complete::devices))]
     pub(crate) device: Option<String>,
     /// Frames per device period, 16 to 8192
@@ -85,6 +87,13 @@ pub(crate) struct AudioArgs {
     /// Level of what live, play or render plays, in dB; for run and restart that of main
     #[arg(long, global = true, value_name = "DB", allow_negative_numbers = true, value_parser = gain_db)]
     pub(crate) gain_db: Option<f32>,
+    /// What no sample of main passes, in dB, 0 to -60 [default: -0.3]; for live as long as it plays
+    #[arg(long, global = true, value_name = "DB", allow_negative_numbers = true, value_parser = ceiling_db)]
+    #[arg(conflicts_with = "is_unsafe")]
+    pub(crate) ceiling_db: Option<f32>,
+    /// Neither guards nor limiter nor ceiling: as loud as the code says. Mind ears and speakers
+    #[arg(long = "unsafe", global = true)]
+    pub(crate) is_unsafe: bool,
     /// Name shown to JACK and PipeWire [default: forebay]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) client_name: Option<String>,
@@ -196,6 +205,18 @@ fn gain_db(text: &str) -> Result<f32, String> {
     }
 }
 
+/// A level that a limiter can hold.
+fn ceiling_db(text: &str) -> Result<f32, String> {
+    match text.trim_end_matches("dB").trim_end().parse::<f32>() {
+        Ok(db) if (-60.0..=0.0).contains(&db) => Ok(db),
+        _ => Err("give 0 to -60 dB".to_owned()),
+    }
+}
+
+/// Said wherever somebody has spelled it out.
+pub(crate) const UNSAFE_WARNING: &str =
+    "neither guards nor limiter nor ceiling: as loud as the code says; mind your ears and speakers";
+
 impl AudioArgs {
     /// The same options as arguments for a daemon that is about to be started. What concerns only this
     /// command (gain, JSON) stays here.
@@ -218,9 +239,25 @@ impl AudioArgs {
         args
     }
 
-    /// The level of main as an argument of `run`: where this command's own `--gain-db` means main.
-    pub(crate) fn main_gain(&self) -> Option<String> {
-        self.gain_db.map(|gain_db| format!("--gain-db={gain_db}"))
+    /// What concerns main as arguments of `run`: where this command's own options mean main for good.
+    pub(crate) fn for_main(&self) -> Vec<String> {
+        let gain = self.gain_db.map(|gain_db| format!("--gain-db={gain_db}"));
+        let ceiling = self.ceiling_db.map(|ceiling_db| format!("--ceiling-db={ceiling_db}"));
+        gain.into_iter().chain(ceiling).chain(self.is_unsafe.then(|| "--unsafe".to_owned())).collect()
+    }
+
+    /// What a session wishes of main while it plays.
+    pub(crate) fn main_wish(&self) -> Option<MainSet> {
+        let wish = MainSet { ceiling_db: self.ceiling_db.map(f64::from), is_unsafe: self.is_unsafe };
+        (wish != MainSet::default()).then_some(wish)
+    }
+
+    /// What keeps ears from harm in an engine of this command's own.
+    pub(crate) fn protect(&self, config: &mut EngineConfig) {
+        if let Some(ceiling_db) = self.ceiling_db {
+            (config.limiter.threshold_db, config.limiter.ceiling_db) = (ceiling_db, ceiling_db);
+        }
+        config.protected = !self.is_unsafe;
     }
 }
 

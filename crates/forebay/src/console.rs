@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use producer::{CallError, Connect, ConnectError, ReachError};
-use protocol::{Method, Notification};
+use protocol::{ErrorObject, ErrorWord, Method, Notification};
 use session::Place;
 
 use crate::trouble::{Exit, Trouble};
@@ -28,6 +28,14 @@ impl Console {
     /// What the daemon refuses, or its silence.
     pub(crate) fn ask<M: Method>(&self, request: &M) -> Result<M::Reply, Trouble> {
         self.0.call(request).map_err(unanswered)
+    }
+
+    /// The same with the failure as it is, for who goes by its word.
+    ///
+    /// # Errors
+    /// What the daemon refuses, or its silence.
+    pub(crate) fn call<M: Method>(&self, request: &M) -> Result<M::Reply, CallError> {
+        self.0.call(request)
     }
 
     /// The next news, or `None` when none comes within `timeout`.
@@ -81,10 +89,21 @@ pub(crate) fn unreached(error: ConnectError) -> Trouble {
 pub(crate) fn unanswered(error: CallError) -> Trouble {
     match error {
         CallError::Closed(why) => gone(&why),
-        CallError::Refused(_) => Trouble::new(Exit::Daemon, format!("the daemon refuses: {error}")),
+        CallError::Refused(refused) => daemon_refuses(&refused),
         CallError::BadReply(_) => version::mismatch(&error.to_string()),
         CallError::Memory(_) => Trouble::new(Exit::Permission, error).remedy("forebay doctor explains"),
         other => Trouble::new(Exit::Daemon, other).remedy("if it stays so: forebay restart"),
+    }
+}
+
+/// What cannot be written is told as such, whoever would have written it.
+fn daemon_refuses(refused: &ErrorObject) -> Trouble {
+    match refused.word() {
+        Some(ErrorWord::FileExists) => {
+            Trouble::new(Exit::Output, &refused.message).remedy("--overwrite replaces it")
+        }
+        Some(ErrorWord::Unwritable) => Trouble::new(Exit::Output, &refused.message),
+        _ => Trouble::new(Exit::Daemon, format!("the daemon refuses: {refused}")),
     }
 }
 

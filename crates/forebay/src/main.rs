@@ -14,6 +14,7 @@ mod daemon;
 mod doctor;
 mod fresh_file;
 mod interrupt;
+mod length;
 mod paths;
 mod sessions;
 mod status_text;
@@ -80,7 +81,11 @@ fn refuse_idle_options(cli: &Cli) -> anyhow::Result<()> {
     let renders = matches!(cli.command, Command::Render(_));
     let sounds = renders
         || matches!(cli.command, Command::Live(_) | Command::Play(_) | Command::Run(_) | Command::Restart(_));
+    let guards = renders || matches!(cli.command, Command::Live(_) | Command::Run(_) | Command::Restart(_));
+    const GUARDED: &str = "give it to live, render, run or restart";
     let idle = [
+        ("--ceiling-db", audio.ceiling_db.is_some() && !guards, GUARDED),
+        ("--unsafe", audio.is_unsafe && !guards, GUARDED),
         ("--gain-db", audio.gain_db.is_some() && !sounds, "give it to live, play, render, run or restart"),
         ("--device", audio.device.is_some() && renders, "-o names the file to write"),
         ("--period", audio.period.is_some() && renders, "render has no device"),
@@ -109,6 +114,10 @@ mod tests {
         let render = ["forebay", "render", "x.js", "-o", "x.wav", "--seconds", "1"];
         assert!(refused(&["forebay", "status", "--gain-db", "-6"]));
         assert!(!refused(&["forebay", "run", "--gain-db", "-6"]));
+        assert!(refused(&["forebay", "play", "x.wav", "--ceiling-db", "-6"]));
+        assert!(refused(&["forebay", "status", "--unsafe"]));
+        assert!(!refused(&["forebay", "live", "x.js", "--unsafe"]));
+        assert!(!refused(&["forebay", "restart", "--ceiling-db", "-6"]));
         assert!(refused(&[&render[..], &["--period", "64"]].concat()));
         assert!(refused(&[&render[..], &["--no-connect"]].concat()));
         assert!(!refused(&[&render[..], &["--gain-db", "-6"]].concat()));

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use protocol::{DeviceStatus, Health, ProducerStatus, Status, VoiceState, VoiceStatus};
+use protocol::{
+    DeviceStatus, Health, ProducerStatus, RecordingState, RecordingStatus, Status, VoiceState, VoiceStatus,
+};
 
 /// Levels at or below this are shown as silence.
 const SILENCE_DB: f64 = -120.0;
@@ -20,6 +22,9 @@ pub(crate) fn page(status: &Status, wanted: &[String]) -> String {
     if daemon.evicted + daemon.refused_lines > 0 {
         let _ =
             writeln!(out, "refused   {} lines, {} producers evicted", daemon.refused_lines, daemon.evicted);
+    }
+    for recording in &status.recordings {
+        let _ = writeln!(out, "record    {}", recording_line(recording, status.engine.rate_hz));
     }
     for producer in &status.producers {
         let voices: Vec<_> = producer
@@ -76,14 +81,48 @@ fn main_bus(status: &Status) -> String {
     let engine = &status.engine;
     let peaks: Vec<_> = engine.main.peak_db.iter().map(|peak| level(*peak)).collect();
     let load = engine.load.map_or("-".to_owned(), |load| format!("{:.1} %", load * 100.0));
+    let ceiling = engine.main.ceiling_db.map_or(String::new(), |db| format!(", ceiling {db} dB"));
+    let warning = if engine.main.is_unsafe { ", UNSAFE: no guards, no limiter, no ceiling" } else { "" };
     format!(
-        "{} Hz, {} channels, {} voices, load {load}, peak {} dB, limiter {:.1} dB",
+        "{} Hz, {} channels, {} voices, load {load}, peak {} dB, limiter {:.1} dB{ceiling}{warning}",
         engine.rate_hz,
         engine.channels,
         engine.voices,
         peaks.join(" / "),
         engine.main.limiter_db,
     )
+}
+
+fn recording_line(recording: &RecordingStatus, rate_hz: u32) -> String {
+    let seconds = |frames: u64| frames as f64 / f64::from(rate_hz.max(1));
+    let length = clock(Duration::from_secs_f64(seconds(recording.frames)));
+    let state = match recording.state {
+        RecordingState::Held => ", waits for the first sound",
+        RecordingState::Running => "",
+        RecordingState::Ending => ", ends",
+    };
+    let waiting = match seconds(recording.waiting_frames) {
+        0.0..0.5 => String::new(),
+        late => format!(", {late:.1} s wait for the disk"),
+    };
+    let room =
+        recording.room_bytes.map_or(String::new(), |room| format!(", room for {} on the disk", size(room)));
+    format!(
+        "{}: {length}, {}, {} frames lost{waiting}{room}{state}",
+        recording.path,
+        size(recording.file_bytes),
+        recording.lost_frames,
+    )
+}
+
+/// A size as people say it.
+pub(crate) fn size(bytes: u64) -> String {
+    let mega = bytes as f64 / 1e6;
+    match mega {
+        0.0..0.1 => format!("{bytes} bytes"),
+        0.1..1e3 => format!("{mega:.1} MB"),
+        _ => format!("{:.1} GB", mega / 1e3),
+    }
 }
 
 fn producer_lines(out: &mut String, producer: &ProducerStatus, voices: &[&VoiceStatus]) {
@@ -269,6 +308,30 @@ mod tests {
             "2 voices | lead 102 ms warning | load 4 % | underruns 0 | peak -12.3 dB | no device"
         );
         assert!(line(&status(), &[8]).starts_with("0 voices | lead - |"));
+    }
+
+    /// What is recorded and what is not guarded is seen at a glance.
+    #[test]
+    fn page_warns_and_shows_recordings() {
+        let mut status = status();
+        status.engine.main.ceiling_db = Some(-0.3);
+        assert!(page(&status, &[]).contains("limiter 0.0 dB, ceiling -0.3 dB\n"));
+        status.engine.main.ceiling_db = None;
+        status.engine.main.is_unsafe = true;
+        status.recordings = vec![RecordingStatus {
+            path: "/tmp/take.flac".into(),
+            frames: 48_000 * 75,
+            lost_frames: 12,
+            waiting_frames: 96_000,
+            file_bytes: 12_340_000,
+            room_bytes: Some(120_000_000_000),
+            state: RecordingState::Running,
+            ..Default::default()
+        }];
+        let page = page(&status, &[]);
+        assert!(page.contains("UNSAFE: no guards, no limiter, no ceiling"));
+        let line = "record    /tmp/take.flac: 1:15, 12.3 MB, 12 frames lost, 2.0 s wait for the disk, room for 120.0 GB on the disk\n";
+        assert!(page.contains(line), "{page}");
     }
 
     /// Every voice has its row in aligned columns; a filter leaves out the others, and producers without a match.

@@ -2,6 +2,7 @@
 // thread's messages and timers; nothing here waits.
 
 import path from 'node:path';
+import { extend } from '../../../sdk/js/layout.js';
 import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
 import { PieceConsole } from './console.js';
 import { Desk } from './desk.js';
@@ -23,6 +24,8 @@ import { Silence, Turn } from './turn.js';
 
 /** Starved for longer than this, the song goes on where it stopped instead of chasing the clock. */
 const LOST_S = 0.25;
+/** A stop at a frame is prepared when the frame is this near: late enough for the last edit, early enough to be in time. */
+const STOP_AHEAD_S = 0.1;
 /** A ring whose voice left is kept this long in case its name returns. */
 const PARK_MS = 2000;
 /** Fade of mute, solo and stop that are called from inside a voice. */
@@ -237,11 +240,23 @@ export class Evaluator {
     if (players.length > 0) this.#keep?.save(arena, { frame: head, origin });
   }
 
-  /** Fades everything out; that is done when the engine has passed the returned engine frame. */
-  stop(fadeS) {
-    if (this.timeline.players.length === 0) return this.timeline.now;
+  /** Whether engine frame `at` (its low word) is so far away that a change there has time yet. */
+  isBefore(at) {
+    this.timeline.refresh();
+    const { setup, now } = this.timeline;
+    return extend(at, now) - now > Math.min(STOP_AHEAD_S * setup.rateHz, setup.leadFrames / 2);
+  }
+
+  /** Fades everything out, from engine frame `at` (its low word) on, where that is still to come; that is done when the engine
+   *  has passed the returned engine frame. */
+  stop(fadeS, at) {
+    const { timeline } = this;
+    if (timeline.players.length === 0) return timeline.now;
     const nothing = new Silence(fadeS);
-    const { engineFrame } = enter(this.timeline, nothing, { lastChange: this.#lastChange, onFailure: this.onFailure });
+    // A change comes no earlier than a cross-fade after the one before.
+    const before = at === undefined ? [] : [extend(at, timeline.now) - timeline.setup.crossfadeFrames];
+    const lastChange = Math.max(...before, this.#lastChange ?? -Infinity);
+    const { engineFrame } = enter(timeline, nothing, { lastChange, onFailure: this.onFailure });
     this.#current = { score: nothing.score, players: [], names: new SharedNames() };
     return engineFrame + Math.ceil((fadeS + 0.01) * this.timeline.setup.rateHz);
   }

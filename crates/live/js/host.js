@@ -67,7 +67,7 @@ export class Host {
 
   /** Reads the piece, connects, and hands both to the evaluator. */
   async begin() {
-    const { file, socket, name, lead, daemon_args: daemonArgs } = this.#options;
+    const { file, socket, name, lead, main, daemon_args: daemonArgs } = this.#options;
     this.#watch = new Watch(file, {
       changed: (change) => this.#changed(change),
       problem: (message) => this.#tell({ event: 'problem', message }),
@@ -85,6 +85,13 @@ export class Host {
       return;
     }
     this.#follow(this.#session);
+    try {
+      // Before anything sounds; it lives as long as the session.
+      if (main) await this.#session.call('main.set', main);
+    } catch (error) {
+      this.#fatal('main', error.message);
+      return;
+    }
     const { hello } = this.#session;
     this.#tell({ event: 'connected', daemon: hello.daemon, pid: hello.pid, rate_hz: hello.rate_hz, channels: hello.channels });
     this.#sounds = new Sounds(this.#tell, hello.rate_hz);
@@ -99,25 +106,26 @@ export class Host {
 
   /** A message of the parent process. */
   receive(message) {
-    if (message.op === 'stop') this.stop(message.fade_ms ?? 50);
+    if (message.op === 'stop') this.stop(message.fade_ms ?? 50, message.at);
     else if (message.op === 'send') this.#sent(message);
     else if (message.op === 'decoded') this.#sounds?.decoded(message);
     else if (message.op === 'set') this.#thread.send({ op: 'set', values: message.values });
     else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop, send and set` });
   }
 
-  /** Fades everything out, then ends the process. */
-  stop(fadeMs) {
+  /** Fades everything out, then ends the process. `at`: `{ frame, in_ms }`, the engine frame at which the fade is to begin and
+   *  about how far away that is; without it, now. */
+  stop(fadeMs, at) {
     if (this.#stopping) return;
-    this.#stopping = true;
+    this.#stopping = at === undefined;
     this.#watch?.end();
     if (!this.#session || this.#session.closed) {
       this.#leave(0);
       return;
     }
     // The end of a render fades nothing, but what the evaluator has said comes first.
-    this.#thread.send(this.#options.render ? { op: 'end' } : { op: 'stop', fade_s: fadeMs / 1000 });
-    setTimeout(() => this.#leave(0), fadeMs + STOP_PATIENCE_MS).unref();
+    this.#thread.send(this.#options.render ? { op: 'end' } : { op: 'stop', fade_s: fadeMs / 1000, at: at?.frame });
+    setTimeout(() => this.#leave(0), fadeMs + (at?.in_ms ?? 0) + STOP_PATIENCE_MS).unref();
   }
 
   /** What a host before has left, where it can go on. */

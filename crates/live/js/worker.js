@@ -113,7 +113,7 @@ class Thread {
         this.#setup.leadFrames = message.frames;
         break;
       case 'stop':
-        return this.#stop(message.fade_s);
+        return this.#stop(message.fade_s, message.at);
       case 'end':
         say({ kind: 'stopped' });
         break;
@@ -128,10 +128,15 @@ class Thread {
     this.#evaluator.late(error);
   }
 
-  async #stop(fadeS) {
+  /** `at`: the low word of the engine frame at which the fade begins; without it, now. */
+  async #stop(fadeS, at) {
+    while (at !== undefined && this.#evaluator.isBefore(at)) {
+      await pause(2);
+      if (this.#stopping) return;
+    }
     this.#stopping = true;
     while (!this.#evaluator.roomFor({ players: [] })) await pause(2);
-    this.#stopAt = this.#evaluator.stop(fadeS);
+    this.#stopAt = this.#evaluator.stop(fadeS, at);
     this.#turn();
   }
 

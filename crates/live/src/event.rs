@@ -45,6 +45,8 @@ pub enum Event {
         voices: Vec<String>,
         /// How long nothing sounded; `None` with another daemon, whose clock is another.
         silent_ms: Option<f64>,
+        /// Engine frame at which it goes on: its low 32 bits, as in [`Edit::engine_frame`].
+        engine_frame: u64,
     },
     /// New code was refused; what played plays on.
     Refused(Refusal),
@@ -112,9 +114,21 @@ pub enum Event {
         /// What became of it.
         state: String,
     },
+    /// What keeps ears from harm is this from now on.
+    Main {
+        /// The sample value that nothing on main passes; absent: there is none.
+        #[serde(default)]
+        ceiling_db: Option<f64>,
+        /// Neither guards nor limiter nor ceiling.
+        #[serde(rename = "unsafe")]
+        is_unsafe: bool,
+        /// Whose wish it was, or who went with a wish.
+        client: String,
+    },
     /// The host gives up; [`Event::Ended`] or [`Event::Restarted`] follows.
     Fatal {
-        /// `file`, `connect`, `daemon`, `stopped` (the daemon, by somebody) or `evaluator`.
+        /// `file`, `connect`, `main` (what was asked of it is refused), `daemon`, `stopped` (the daemon, by somebody) or
+        /// `evaluator`.
         what: String,
         /// With the remedy.
         message: String,
@@ -182,8 +196,18 @@ pub struct Edit {
     /// How often it is kept, in ms: a change goes back to the last time.
     #[serde(default)]
     pub snapshot_ms: f64,
+    /// Seconds of a bar, where the host says them; see [`Edit::bar_s`].
+    #[serde(default, rename = "bar_s")]
+    told_bar_s: Option<f64>,
     /// Where the time went.
     pub timings_ms: Timings,
+}
+
+impl Edit {
+    /// How long a bar is: four quarters at 120 a minute where the host says nothing.
+    pub fn bar_s(&self) -> f64 {
+        self.told_bar_s.filter(|bar_s| bar_s.is_finite() && *bar_s > 0.0).unwrap_or(2.0)
+    }
 }
 
 /// Where the time of a save went, in ms.
@@ -370,7 +394,9 @@ mod tests {
             "unrewindable":[],"engine_frame":4315,"cover_frames":2560,"late_frames":0,"speed":4.1,"timings_ms":
             {"hand_over":1,"compile":0.2,"warm":4.3,"cover":19.9,"publish":1.1,"guard":21.0,"total":37.6}}"#;
         let Event::Edited(edit) = parse(edited) else { panic!("{:?}", parse(edited)) };
-        assert_eq!((edit.revision, edit.cover_frames), (1, 2560));
+        assert_eq!((edit.revision, edit.cover_frames, edit.bar_s()), (1, 2560, 2.0));
+        let slow = edited.replacen('{', "{\"bar_s\":3.5,", 1);
+        assert!(matches!(parse(&slow), Event::Edited(edit) if edit.bar_s() == 3.5));
     }
 
     // A refusal reads as compilers' errors do, with a caret under the column, tabs kept.

@@ -7,7 +7,7 @@ use crate::outside::Knobs;
 use crate::remote::{Host, Send};
 use crate::runtime::{Choice, Runtime, RuntimeError};
 use crate::supervisor::{Shared, supervise};
-use protocol::LeadSetting;
+use protocol::{LeadSetting, MainSet};
 use serde_json::json;
 use std::io;
 use std::path::PathBuf;
@@ -31,6 +31,8 @@ pub struct LiveOptions {
     pub lead: Option<LeadSetting>,
     /// Gain of the strip of every voice; `None`: 0 dB.
     pub gain_db: Option<f64>,
+    /// What is wished of main before anything sounds, for as long as the session lives. A daemon that refuses it ends the host.
+    pub main: Option<MainSet>,
     /// The program that the host starts where no daemon serves; `None`: what `FOREBAY_BIN` or PATH say.
     pub forebay: Option<PathBuf>,
     /// Options of its `run`, so that a daemon that has to be started anew is like the first.
@@ -51,6 +53,7 @@ impl LiveOptions {
             name: None,
             lead: None,
             gain_db: None,
+            main: None,
             forebay: None,
             daemon_args: Vec::new(),
             runtime: None,
@@ -141,6 +144,14 @@ impl Live {
         Knobs::new(Arc::clone(&self.shared))
     }
 
+    /// The same as [`Self::stop`], where the fade begins at engine frame `frame` (its low 32 bits), about `in_so_long` away: a few tenths of a second.
+    pub fn stop_at(&self, frame: u32, in_so_long: Duration, fade: Duration) {
+        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+        let at = json!({ "frame": frame, "in_ms": ms(in_so_long) });
+        self.shared.stop();
+        self.shared.send(&json!({ "op": "stop", "fade_ms": ms(fade), "at": at }));
+    }
+
     /// What can be done to the host from any thread.
     pub fn handle(&self) -> Handle {
         Handle { shared: Arc::clone(&self.shared) }
@@ -195,6 +206,9 @@ fn command_line(
     }
     if let Some(gain_db) = options.gain_db {
         said["gain_db"] = json!(gain_db);
+    }
+    if let Some(main) = options.main {
+        said["main"] = json!(main);
     }
     let program = [runtime.program.clone().into()].into_iter().chain(runtime.arguments.iter().cloned());
     program.chain([entry.into(), said.to_string().into()]).collect()

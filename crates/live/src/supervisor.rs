@@ -110,9 +110,10 @@ fn attend(shared: &Shared, mut child: Child, tell: &Sender<Event>, errands: &Sen
         }
         deaths.retain(|death| death.elapsed() < WINDOW);
         deaths.push(Instant::now());
-        // A file that can't be read or a daemon that can't be had will not be there a moment later either; and one that
+        // A file that can't be read, a daemon that can't be had or that refuses what was asked of main will not be there a moment later either; and one that
         // somebody has stopped is to stay so.
-        let hopeless = fatal.is_some_and(|what| matches!(what.as_str(), "file" | "connect" | "stopped"));
+        let hopeless =
+            fatal.is_some_and(|what| matches!(what.as_str(), "file" | "connect" | "stopped" | "main"));
         if !shared.restarts || hopeless || deaths.len() > MOST_RESTARTS {
             return end(tell, FAILED);
         }

@@ -119,6 +119,14 @@ pub enum WriteError {
 }
 
 impl WriteError {
+    /// Frames that are in the file and readable.
+    pub fn saved_frames(&self) -> u64 {
+        match self {
+            Self::Create { .. } => 0,
+            Self::Full { saved_frames, .. } | Self::Write { saved_frames, .. } => *saved_frames,
+        }
+    }
+
     pub(crate) fn new(name: &str, saved_frames: u64, source: io::Error) -> Self {
         let name = name.to_string();
         match source.kind() {

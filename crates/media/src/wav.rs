@@ -3,12 +3,13 @@
 mod header;
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{Seek, Write};
 use std::path::Path;
 
 use units::{ChannelCount, SampleRate};
 
 use crate::error::WriteError;
+use crate::growing::Growing;
 use header::Header;
 
 /// How samples are stored.
@@ -47,7 +48,7 @@ impl WavFormat {
 }
 
 /// The nearest whole number where 1.0 is `2^bits`, clamped; NaN is 0.
-fn whole(x: f32, bits: u32) -> i32 {
+pub(crate) fn whole(x: f32, bits: u32) -> i32 {
     let full = f64::from(1_u32 << bits);
     (f64::from(x) * full).round_ties_even().clamp(-full, full - 1.0) as i32
 }
@@ -70,17 +71,12 @@ pub struct WavSummary {
 /// Dropping the writer finishes the file and ignores errors: call [`finish`](Self::finish) to see them.
 #[derive(Debug)]
 pub struct WavWriter<W: Write + Seek = File> {
-    to: W,
+    file: Growing<W>,
     name: String,
     format: WavFormat,
     header: Header,
     frame_bytes: usize,
-    /// Encoded and not yet written.
-    pending: Vec<u8>,
-    /// Bytes of samples that are in the file; the file's cursor is behind them.
-    written_bytes: u64,
     patch_bytes: usize,
-    broken: bool,
     finished: bool,
 }
 
@@ -117,26 +113,26 @@ impl<W: Write + Seek> WavWriter<W> {
     ) -> Result<Self, WriteError> {
         let frame_bytes = format.sample_bytes() * channels.get();
         let patch_bytes = (rate.hz() as usize / 2).max(1) * frame_bytes;
-        let mut writer = Self {
-            to,
-            name: name.to_string(),
-            format,
-            header: Header::new(rate, channels, format),
-            frame_bytes,
-            pending: Vec::with_capacity(patch_bytes + frame_bytes * 1024),
-            written_bytes: 0,
-            patch_bytes,
-            broken: false,
-            finished: false,
-        };
-        let bytes = writer.header.bytes(0, 0);
-        writer.to.write_all(&bytes).map_err(|error| WriteError::new(name, 0, error))?;
-        Ok(writer)
+        let header = Header::new(rate, channels, format);
+        let pending = Vec::with_capacity(patch_bytes + frame_bytes * 1024);
+        let file = Growing::begin(to, &header.bytes(0, 0), pending)
+            .map_err(|error| WriteError::new(name, 0, error))?;
+        let name = name.to_string();
+        Ok(Self { file, name, format, header, frame_bytes, patch_bytes, finished: false })
     }
 
     /// Frames that were taken so far.
     pub fn frames(&self) -> u64 {
-        (self.written_bytes + self.pending.len() as u64) / self.frame_bytes as u64
+        (self.file.written_bytes + self.file.pending.len() as u64) / self.frame_bytes as u64
+    }
+
+    /// Bytes that are in the file.
+    pub fn file_bytes(&self) -> u64 {
+        self.file.file_bytes()
+    }
+
+    fn written_frames(&self) -> u64 {
+        self.file.written_bytes / self.frame_bytes as u64
     }
 
     /// Adds interleaved frames. Trailing samples that make no whole frame are left out.
@@ -148,8 +144,8 @@ impl<W: Write + Seek> WavWriter<W> {
         let whole = &frames[..frames.len() - frames.len() % samples];
         // In parts, so that one huge call patches as often as many small ones and needs no more memory.
         for part in whole.chunks(samples * 4096) {
-            self.format.encode(part, &mut self.pending);
-            if self.pending.len() >= self.patch_bytes {
+            self.format.encode(part, &mut self.file.pending);
+            if self.file.pending.len() >= self.patch_bytes {
                 self.flush()?;
             }
         }
@@ -161,41 +157,18 @@ impl<W: Write + Seek> WavWriter<W> {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn flush(&mut self) -> Result<(), WriteError> {
-        let done = if self.broken { Err(io::ErrorKind::BrokenPipe.into()) } else { self.write_pending() };
+        let was_broken = self.file.is_broken();
+        let done = self.file.append();
         // Also after an error: the header then covers what still found room.
-        let patched = if self.broken { Ok(()) } else { self.patch() };
-        done.and(patched).map_err(|error| {
-            self.broken = true;
-            self.pending.clear();
-            WriteError::new(&self.name, self.written_bytes / self.frame_bytes as u64, error)
-        })
-    }
-
-    fn write_pending(&mut self) -> io::Result<()> {
-        let mut done = 0;
-        let result = loop {
-            match self.to.write(&self.pending[done..]) {
-                _ if done == self.pending.len() => break Ok(()),
-                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
-                Ok(bytes) => done += bytes,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => break Err(error),
-            }
-        };
-        self.written_bytes += done as u64;
-        self.pending.drain(..done);
-        result
+        let patched = if was_broken { Ok(()) } else { self.patch() };
+        done.and(patched).map_err(|error| WriteError::new(&self.name, self.written_frames(), error))
     }
 
     /// Overwrites the header with one for the whole frames that are in the file.
-    fn patch(&mut self) -> io::Result<()> {
-        let whole = self.written_bytes - self.written_bytes % self.frame_bytes as u64;
-        let bytes = self.header.bytes(whole, whole / self.frame_bytes as u64);
-        let end = bytes.len() as u64 + self.written_bytes;
-        self.to.seek(SeekFrom::Start(0))?;
-        self.to.write_all(&bytes)?;
-        self.to.seek(SeekFrom::Start(end))?;
-        self.to.flush()
+    fn patch(&mut self) -> std::io::Result<()> {
+        let frames = self.written_frames();
+        let bytes = self.header.bytes(frames * self.frame_bytes as u64, frames);
+        self.file.patch(&bytes)
     }
 
     /// Writes the rest and the final header.
@@ -204,11 +177,10 @@ impl<W: Write + Seek> WavWriter<W> {
     /// As [`write`](Self::write).
     pub fn finish(mut self) -> Result<WavSummary, WriteError> {
         self.close()?;
-        let header_bytes = self.header.bytes(self.written_bytes, 0).len() as u64;
         Ok(WavSummary {
-            frames: self.written_bytes / self.frame_bytes as u64,
-            file_bytes: header_bytes + self.written_bytes + self.written_bytes % 2,
-            is_rf64: self.header.is_rf64(self.written_bytes),
+            frames: self.written_frames(),
+            file_bytes: self.file.file_bytes(),
+            is_rf64: self.header.is_rf64(self.written_frames() * self.frame_bytes as u64),
         })
     }
 
@@ -217,10 +189,11 @@ impl<W: Write + Seek> WavWriter<W> {
             return Ok(());
         }
         self.flush()?;
-        if self.written_bytes % 2 == 1 {
+        if self.file.written_bytes % 2 == 1 {
             // RIFF chunks have even lengths: an odd one is followed by a byte that nobody counts.
-            let frames = self.written_bytes / self.frame_bytes as u64;
-            self.to.write_all(&[0]).map_err(|error| WriteError::new(&self.name, frames, error))?;
+            let frames = self.written_frames();
+            self.file.pending.push(0);
+            self.file.append().map_err(|error| WriteError::new(&self.name, frames, error))?;
         }
         Ok(())
     }

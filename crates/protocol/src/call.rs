@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{ErrorObject, ErrorWord};
+use crate::notification::Recorded;
 use crate::status::{DeviceInfo, Status};
 use crate::values::{CloseMode, HandOff, LatePolicy, LeadSetting, MemoryRef, VoiceRef};
 
@@ -71,6 +72,14 @@ calls! {
     Devices: "devices" -> DevicesReply,
     /// Fades everything out.
     Hush: "hush" -> Done,
+    /// Changes what keeps ears from harm.
+    MainSet: "main.set" -> Done,
+    /// Begins a recording.
+    RecordStart: "record.start" -> RecordStartReply,
+    /// Lets a held recording begin.
+    RecordBegin: "record.begin" -> Done,
+    /// Ends a recording.
+    RecordStop: "record.stop" -> Recorded,
     /// Ends the daemon.
     Shutdown: "shutdown" -> Done,
     /// Asks for a sign of life.
@@ -287,6 +296,77 @@ pub struct StatusRequest {
 pub struct StatusWatch {
     /// 20 to 60000, or 0.
     pub interval_ms: u32,
+}
+
+/// `main.set`: what keeps ears from harm, as this connection wishes it; a later call takes the place of an earlier one, and the
+/// end of the connection takes it back. The lowest ceiling that anybody wishes counts. What makes main louder than the daemon's
+/// own options do is refused while another session is here, and everybody is told of each change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MainSet {
+    /// The sample value that nothing on main passes, within [`crate::CEILING_DB_RANGE`]. Absent: no wish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling_db: Option<f64>,
+    /// Neither guards nor limiter nor ceiling.
+    #[serde(default, rename = "unsafe", skip_serializing_if = "std::ops::Not::not")]
+    pub is_unsafe: bool,
+}
+
+/// `record.start`: records main into a file until `record.stop`, or the end of this connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RecordStart {
+    /// The file, from / on; at most [`crate::MAX_PATH_BYTES`], without control characters.
+    pub path: String,
+    /// `wav` (32-bit float; RF64 above 4 GiB) or `flac` (24 bit). Absent: as the name of the file ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Whether a file of that name may be overwritten.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overwrite: bool,
+    /// Only makes the file: the recording begins with `record.begin`. One that never does leaves no file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
+}
+
+/// Reply to `record.start`: the file is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RecordStartReply {
+    /// Its number.
+    pub record: u32,
+    /// What kind of file it is.
+    pub format: String,
+    /// Frames per second.
+    pub rate_hz: u32,
+    /// Channels of main.
+    pub channels: u32,
+}
+
+/// `record.begin`: lets a held recording begin with what the voices play from an engine frame on, past or to come. What lies
+/// longer ago than main's tap remembers (a second) is lost by count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RecordBegin {
+    /// Its number.
+    pub record: u32,
+    /// The low 32 bits of the engine frame; the nearest to the present one is meant.
+    pub frame: u32,
+    /// It ends by itself after so many frames; absent: not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<u64>,
+}
+
+/// `record.stop`: ends a recording with what was played until now. The reply comes when its file is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RecordStop {
+    /// Its number.
+    pub record: u32,
 }
 
 macro_rules! empty {

@@ -88,6 +88,16 @@ words! {
     Closing = -32012,
     /// The operating system refused memory or a descriptor.
     System = -32013,
+    /// A file of that name is there, and nobody asked for it to be overwritten.
+    FileExists = -32014,
+    /// The file can't be written: no such folder, no permission, something that is no file.
+    Unwritable = -32015,
+    /// No recording of that number was begun by this connection.
+    NoSuchRecording = -32016,
+    /// The daemon has as many recordings as it makes at once.
+    RecordingsFull = -32017,
+    /// It would make main louder for another session.
+    OthersPlay = -32018,
 }
 
 impl ErrorObject {

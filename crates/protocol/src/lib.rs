@@ -22,8 +22,9 @@ mod values;
 mod schema;
 
 pub use call::{
-    Call, Devices, DevicesReply, Done, Hello, HelloReply, Hush, Method, Ping, Shutdown, StatusRequest,
-    StatusWatch, VoiceClose, VoiceOpen, VoiceOpenReply, VoiceSet,
+    Call, Devices, DevicesReply, Done, Hello, HelloReply, Hush, MainSet, Method, Ping, RecordBegin,
+    RecordStart, RecordStartReply, RecordStop, Shutdown, StatusRequest, StatusWatch, VoiceClose, VoiceOpen,
+    VoiceOpenReply, VoiceSet,
 };
 pub use envelope::{
     DOORBELL, Envelope, FromDaemon, Id, Refusal, Request, error_line, notification_line, reply_line,
@@ -32,11 +33,13 @@ pub use envelope::{
 pub use error::{ErrorObject, ErrorWord};
 pub use framing::{LineBuffer, LineTooLong, MAX_LINE_BYTES};
 pub use notification::{
-    Closing, DeviceChanged, Evicted, Muted, Notification, Notify, Resumed, TargetLead, Underrun, Unmuted,
+    Closing, DeviceChanged, Evicted, MainChanged, Muted, Notification, Notify, Recorded, Resumed, TargetLead,
+    Underrun, Unmuted,
 };
 pub use status::{
     ChangeLatency, DaemonStatus, DeviceInfo, DeviceStatus, EngineStatus, Health, LatencyStatus, LedgerStatus,
-    LossStatus, MainStatus, ProducerStatus, StallCount, Status, VoiceState, VoiceStatus,
+    LossStatus, MainStatus, ProducerStatus, RecordingState, RecordingStatus, StallCount, Status, VoiceState,
+    VoiceStatus,
 };
 pub use values::{
     CloseMode, EvictReason, HandOff, LatePolicy, LeadSetting, LeadWord, MemoryRef, MuteReason, UnderrunCause,
@@ -49,6 +52,10 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub const MAX_NAME_BYTES: usize = 64;
 /// The range of every `gain_db`. At or below -120 dB a gain is silence.
 pub const GAIN_DB_RANGE: std::ops::RangeInclusive<f64> = -144.0..=24.0;
+/// The range of every `ceiling_db`.
+pub const CEILING_DB_RANGE: std::ops::RangeInclusive<f64> = -60.0..=0.0;
+/// The most bytes that the path of a recording has.
+pub const MAX_PATH_BYTES: usize = 512;
 /// The range of `fade_in_ms`.
 pub const FADE_IN_MS_RANGE: std::ops::RangeInclusive<f64> = 0.0..=1_000.0;
 /// The range of every `lead_ms`.

@@ -54,6 +54,10 @@ notifications! {
     TargetLead(TargetLead): "target_lead",
     /// The device changed.
     Device(DeviceChanged): "device",
+    /// What keeps ears from harm changed.
+    Main(MainChanged): "main",
+    /// A recording has ended by itself.
+    Recorded(Recorded): "recorded",
     /// The daemon ends.
     Closing(Closing): "closing",
     /// The status document, for who watches it.
@@ -144,6 +148,44 @@ pub struct DeviceChanged {
     pub name: String,
     /// Its state, in the words of the status document.
     pub state: String,
+}
+
+/// `main`: what keeps ears from harm is this from now on. Everybody is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct MainChanged {
+    /// The sample value that nothing on main passes; absent: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling_db: Option<f64>,
+    /// Neither guards nor limiter nor ceiling.
+    #[serde(rename = "unsafe")]
+    pub is_unsafe: bool,
+    /// Whose wish it was, or who went with a wish.
+    pub client: String,
+    /// The process of that client.
+    pub pid: u32,
+}
+
+/// `recorded`: a recording is over, and its file whole as far as it goes. Told to who began it, where nobody asked for the end;
+/// and the reply to `record.stop`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Recorded {
+    /// Its number.
+    pub record: u32,
+    /// The file.
+    pub path: String,
+    /// Its length: frames of main since it began.
+    pub frames: u64,
+    /// Of these, the ones that are silence because the recorder was too slow.
+    pub lost_frames: u64,
+    /// Frames that the file has: all, but for an `error`. With none there is no file.
+    pub saved_frames: u64,
+    /// The size of the file.
+    pub file_bytes: u64,
+    /// What ended it, with what to do: a full disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// `closing`: the daemon fades out and ends; the connection closes after this.

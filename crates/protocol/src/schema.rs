@@ -29,6 +29,10 @@ fn schema() -> Value {
         method::<StatusWatch>(generator),
         method::<Devices>(generator),
         method::<Hush>(generator),
+        method::<MainSet>(generator),
+        method::<RecordStart>(generator),
+        method::<RecordBegin>(generator),
+        method::<RecordStop>(generator),
         method::<Shutdown>(generator),
         method::<Ping>(generator),
     ]
@@ -42,6 +46,8 @@ fn schema() -> Value {
         notification::<Evicted>(generator),
         notification::<TargetLead>(generator),
         notification::<DeviceChanged>(generator),
+        notification::<MainChanged>(generator),
+        notification::<Recorded>(generator),
         notification::<Closing>(generator),
         notification::<Status>(generator),
     ]
@@ -69,7 +75,8 @@ fn schema() -> Value {
 }
 
 /// The messages are what the golden file says. A change of it is a change of the protocol: additions to replies and
-/// notifications are free, and so is a member of a request that may be left out (an older daemon refuses it by its name);
+/// notifications are free, and so is a method, or a
+/// member of a request that may be left out (an older daemon refuses both by their names);
 /// everything else needs a new [`PROTOCOL_VERSION`]. `FOREBAY_BLESS=1` writes the file anew.
 #[test]
 fn golden_schema() {

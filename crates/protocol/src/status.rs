@@ -15,6 +15,9 @@ pub struct Status {
     /// The device that is the clock, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceStatus>,
+    /// Recordings that run, in the order of their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<RecordingStatus>,
     /// Every producer with its voices, in the order of their session numbers.
     pub producers: Vec<ProducerStatus>,
     /// There are more producers than fit into a line: ask again with this `from`.
@@ -85,6 +88,53 @@ pub struct MainStatus {
     pub rms_db: Vec<f64>,
     /// Gain of the limiter, 0 or below.
     pub limiter_db: f64,
+    /// The sample value that nothing passes; absent: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling_db: Option<f64>,
+    /// Neither guards nor limiter nor ceiling: somebody has spelled it out.
+    #[serde(default, rename = "unsafe", skip_serializing_if = "std::ops::Not::not")]
+    pub is_unsafe: bool,
+}
+
+/// A recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RecordingStatus {
+    /// Its number.
+    pub record: u32,
+    /// The file.
+    pub path: String,
+    /// What kind of file.
+    pub format: String,
+    /// What it does.
+    pub state: RecordingState,
+    /// Its length: frames of main since it began. `frames = saved_frames + waiting_frames`.
+    pub frames: u64,
+    /// Of these, the ones that are silence because the recorder was too slow.
+    pub lost_frames: u64,
+    /// Frames that the file has.
+    pub saved_frames: u64,
+    /// Frames that wait for the disk.
+    pub waiting_frames: u64,
+    /// The size of the file.
+    pub file_bytes: u64,
+    /// Bytes that its disk has room for; absent where nobody can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_bytes: Option<u64>,
+}
+
+/// What a recording does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingState {
+    /// Waits to be told to begin.
+    #[default]
+    Held,
+    /// Records.
+    Running,
+    /// On its way to a whole file.
+    Ending,
 }
 
 /// The device that is the clock.

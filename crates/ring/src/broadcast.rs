@@ -18,7 +18,9 @@ struct BroadcastWords {
     claimed: AtomicU64,
     /// One past the last frame that is written.
     written: AtomicU64,
-    reserved: [AtomicU64; 6],
+    /// The number that the writer's frame 0 has elsewhere, on a time line that is not the ring's own.
+    origin: AtomicU64,
+    reserved: [AtomicU64; 5],
 }
 
 // SAFETY: repr(C), eight atomic words of 64 bits.
@@ -71,6 +73,7 @@ fn place(_: &Region, channels: u32, capacity: u32) -> (Shared<BroadcastWords>, P
 
 fn ends(words: Shared<BroadcastWords>, frames: Pairs) -> (BroadcastWriter, BroadcastReader) {
     words.claimed.store(0, Ordering::Relaxed);
+    words.origin.store(0, Ordering::Relaxed);
     words.written.store(0, Ordering::Release);
     let reader = BroadcastReader { words: words.clone(), frames: frames.clone(), next: 0 };
     (BroadcastWriter { words, frames, written: 0, not_sync: PhantomData }, reader)
@@ -100,6 +103,12 @@ impl BroadcastWriter {
         self.frames.copy_in(first as u32, &interleaved[(frames - kept) * channels..frames * channels]);
         self.written = end;
         self.words.written.store(end, Ordering::Release);
+    }
+
+    /// Says which number the next frame has on the time line that the ring is a copy of. Before the first write; later the
+    /// numbers of readers would shift.
+    pub fn count_from(&mut self, frame: u64) {
+        self.words.origin.store(frame.wrapping_sub(self.written), Ordering::Relaxed);
     }
 
     /// How many frames were ever written.
@@ -144,6 +153,18 @@ impl BroadcastReader {
     /// The number of the next frame, counted from the writer's first.
     pub fn position(&self) -> u64 {
         self.next
+    }
+
+    /// The number that frame `position` has on the writer's time line ([`BroadcastWriter::count_from`]); `None` until
+    /// anything is written.
+    pub fn frame_of(&self, position: u64) -> Option<u64> {
+        let written = self.words.written.load(Ordering::Acquire);
+        (written > 0).then(|| self.words.origin.load(Ordering::Relaxed).wrapping_add(position))
+    }
+
+    /// Leaves out `frames` frames, without counting them as lost; they need not be written yet.
+    pub fn skip(&mut self, frames: u64) {
+        self.next = self.next.saturating_add(frames);
     }
 
     /// Forgets everything that was written so far, without counting it as lost.
@@ -191,6 +212,22 @@ impl fmt::Debug for BroadcastWriter {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    /// A copy of a time line keeps its numbers, and a reader may begin at one of them, be it past or to come.
+    #[test]
+    fn frames_have_their_numbers() {
+        let (mut writer, mut reader) = broadcast(&Region::heap(64 + 16 * 4), ChannelCount::MONO);
+        assert_eq!(reader.frame_of(0), None);
+        writer.count_from(1000);
+        writer.write(&[0.0, 1.0, 2.0]);
+        assert_eq!(reader.frame_of(reader.position()), Some(1000));
+        reader.skip(5);
+        let mut out = [0.0; 8];
+        assert_eq!((reader.waiting_frames(), reader.read(&mut out)), (0, Read::default()));
+        writer.write(&[3.0, 4.0, 5.0, 6.0]);
+        assert_eq!((reader.read(&mut out).frames, reader.frame_of(reader.position())), (2, Some(1007)));
+        assert_eq!(out[..2], [5.0, 6.0]);
+    }
 
     /// A reader that keeps up gets every frame; one that sleeps learns exactly how many it lost.
     #[test]

@@ -158,3 +158,60 @@ fn absurd_settings() {
     limiter.set_release_ms(f32::NAN);
     assert!(frames.iter().all(|x| x.abs() <= 1.0));
 }
+
+/// Without a level, what goes in comes out, delayed, bit for bit, however loud; what is no number is kept out.
+#[test]
+fn without_a_level_nothing_is_limited() {
+    let mut limiter = stereo();
+    limiter.set_level_db(None);
+    let mut next = noise(11);
+    let input: Vec<f32> = (0..4000).map(|_| 50.0 * next()).collect();
+    let mut output = input.clone();
+    limiter.process(&mut output);
+    assert_eq!(&input[..4000 - 128], &output[128..]);
+    let mut hostile = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 9.0];
+    limiter.process(&mut hostile);
+    let mut out = [0.0; 128];
+    limiter.process(&mut out);
+    assert_eq!(out[124..], [0.0, 0.0, 0.0, 9.0]);
+}
+
+/// The level may change at any moment: what is loud comes down to a lower one without a step or a clipped sample, what the
+/// ceiling holds is never passed once the look-ahead is over, and a higher one lets it rise again.
+#[test]
+fn the_level_moves_smoothly() {
+    let mut limiter = stereo();
+    let mut run = |db: Option<f32>, frames: usize| {
+        limiter.set_level_db(db);
+        let mut out = vec![0.9; 2 * frames];
+        limiter.process(&mut out);
+        (out.iter().step_by(2).copied().collect::<Vec<f32>>(), limiter.ceiling())
+    };
+    let (start, _) = run(Some(-0.3), 2000);
+    assert_eq!(start[1999], 0.9);
+    let (fallen, ceiling) = run(Some(-20.0), 4000);
+    assert_eq!(ceiling, Decibels(-20.0).amplitude());
+    assert!(fallen[64..].iter().all(|x| *x <= ceiling));
+    let steps = |row: &[f32]| row.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
+    assert!(fallen[0] > 0.89 && steps(&fallen[..65]) < 0.9 * 2.0 / 32.0, "{}", steps(&fallen));
+    let (risen, ceiling) = run(None, 80_000);
+    assert_eq!((ceiling, risen[79_999]), (UNLIMITED, 0.9));
+    assert!(steps(&risen) < 0.01, "{}", steps(&risen));
+}
+
+/// Cutting into other blocks changes no bit while the level moves.
+#[test]
+fn block_size_does_not_matter_to_a_level() {
+    let levels = [Some(-20.0), None, Some(0.0), Some(-6.0), Some(-6.5), None, Some(-40.0)];
+    let run = |frames: usize| {
+        let mut limiter = stereo();
+        let mut samples = hostile(levels.len() * 2 * 1764);
+        for (part, level) in samples.chunks_mut(2 * 1764).zip(levels) {
+            limiter.set_level_db(level);
+            part.chunks_mut(2 * frames).for_each(|block| limiter.process(block));
+        }
+        samples.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let whole = run(1764);
+    assert!([1, 17, 64, 441].into_iter().all(|frames| run(frames) == whole));
+}

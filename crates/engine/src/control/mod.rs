@@ -3,7 +3,7 @@
 mod places;
 mod poll;
 
-use crate::config::{EngineConfig, VoiceSpec};
+use crate::config::{EngineConfig, Protection, VoiceSpec};
 use crate::notice::{EventsId, GroupId, VoiceId};
 use crate::renderer::events::EventSource;
 use crate::renderer::{Ends, Renderer};
@@ -31,10 +31,13 @@ const NOTICES: usize = 4096;
 pub struct Engine {
     config: EngineConfig,
     commands: rtrb::Producer<Command>,
-    /// What found no room yet. Bounded by what there is to command: a voice's changes wait as one, and so does a hush.
+    /// What found no room yet. Bounded by what there is to command: a voice's changes wait as one, and so do a hush and
+    /// a change of protection.
     backlog: VecDeque<Waiting>,
     /// A hush that waits.
     hush: Option<bool>,
+    /// A change of protection that waits.
+    protection: Option<Protection>,
     trash: rtrb::Consumer<Trash>,
     notices: rtrb::Consumer<RawNotice>,
     voices: Places<Slot>,
@@ -55,6 +58,8 @@ enum Waiting {
     Change(VoiceId),
     /// The hush.
     Hush,
+    /// The change of protection.
+    Protection,
 }
 
 /// What the control side knows of a voice.
@@ -110,6 +115,7 @@ pub fn engine(config: EngineConfig) -> (Engine, Renderer) {
         commands,
         backlog: VecDeque::new(),
         hush: None,
+        protection: None,
         trash,
         notices,
         voices: Places::new(max_voices),
@@ -152,6 +158,7 @@ impl Engine {
                     change.map(|change| Command::Voice(id, VoiceCommand::Strip(change)))
                 }
                 Waiting::Hush => self.hush.take().map(Command::Hush),
+                Waiting::Protection => self.protection.take().map(|wanted| self.protect_command(wanted)),
             };
             let sent = command.map_or(Ok(()), |command| self.commands.push(command));
             debug_assert!(sent.is_ok(), "this side alone sends, and there was room");
@@ -317,6 +324,22 @@ impl Engine {
         self.flush();
     }
 
+    /// Changes what keeps ears from harm, without a step.
+    pub fn protect(&mut self, protection: Protection) {
+        if self.protection.replace(protection).is_none() {
+            self.backlog.push_back(Waiting::Protection);
+        }
+        self.flush();
+    }
+
+    fn protect_command(&self, wanted: Protection) -> Command {
+        let guard = self.config.guard;
+        match wanted {
+            Protection::On { ceiling_db } => Command::Protect { level_db: Some(ceiling_db), guard },
+            Protection::Off => Command::Protect { level_db: None, guard: guard.off() },
+        }
+    }
+
     /// A reader of main as it goes to the device, from the next block on.
     pub fn tap_main(&mut self) -> BroadcastReader {
         if let Some(tap) = &self.main_tap {
@@ -442,14 +465,16 @@ mod tests {
                 engine.set_solo(*id, k % 3 == 0).unwrap();
             }
             engine.hush(k % 2 == 1);
+            engine.protect(if k % 2 == 0 { Protection::Off } else { Protection::On { ceiling_db: -6.0 } });
         }
-        assert!(engine.backlog.len() <= ids.len() + 1, "{}", engine.backlog.len());
+        assert!(engine.backlog.len() <= ids.len() + 2, "{}", engine.backlog.len());
         let mut out = [0.0; 128];
         for _ in 0..8 {
             renderer.render(crate::Block { out: &mut out, faults: None });
             assert!(engine.poll().next().is_none());
         }
         assert!(engine.backlog.is_empty() && engine.hush.is_none());
-        assert!(engine.main_stats().hushed, "the last of them");
+        let stats = engine.main_stats();
+        assert!(stats.hushed && stats.guarded && (stats.ceiling - 0.501).abs() < 1e-3, "the last of them");
     }
 }

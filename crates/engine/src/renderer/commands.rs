@@ -50,7 +50,12 @@ impl Renderer {
             }
             Command::MapEvents { source, slot, voice } => self.events.map(source, slot, voice),
             Command::Hush(hushed) => self.hush(hushed),
-            Command::TapMain(tap) => {
+            Command::Protect { level_db, guard } => {
+                self.guard = guard;
+                self.protection.set_level_db(level_db);
+            }
+            Command::TapMain(mut tap) => {
+                tap.count_from(self.frame);
                 let old = self.protection.tap.replace(tap);
                 self.throw_tap(old);
             }

@@ -128,7 +128,7 @@ impl Renderer {
             hush_frames: config.hush_frames.saturating_sub(latency),
             ramp_frames: config.crossfade_frames,
             cpu: config.cpu,
-            guard: config.guard,
+            guard: if config.protected { config.guard } else { config.guard.off() },
             routes: routes.collect(),
             slots: Slots::new(config.max_voices),
             groups: (0..groups).map(|_| None).collect(),
@@ -253,6 +253,8 @@ impl Renderer {
             voices: self.slots.count() as u32,
             shed_voices: self.shedder.count() as u32,
             hushed: self.hushed,
+            guarded: self.guard.mutes,
+            ceiling: self.protection.ceiling(),
             events_applied: self.events.applied,
             events_late: self.events.late,
             events_refused: self.events.refused,
@@ -285,7 +287,7 @@ impl Renderer {
         FramePos(self.frame)
     }
 
-    /// The sample value that no sample of main passes.
+    /// The sample value that no sample of main passes; [`dsp::limiter::UNLIMITED`] without protection.
     pub fn ceiling(&self) -> f32 {
         self.protection.ceiling()
     }

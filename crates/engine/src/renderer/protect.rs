@@ -26,9 +26,13 @@ pub(super) struct Protection {
 impl Protection {
     /// `[control]`
     pub(super) fn new(config: &EngineConfig) -> Self {
+        let mut limiter = Limiter::new(config.limiter);
+        if !config.protected {
+            limiter.set_level_db(None);
+        }
         Self {
             gain: config.gain,
-            limiter: Limiter::new(config.limiter),
+            limiter,
             channels: config.channels.get(),
             level: Level::default(),
             window_frames: config.rate.frames_in_ms(WINDOW_MS).0.max(1),
@@ -42,6 +46,10 @@ impl Protection {
 
     pub(super) fn ceiling(&self) -> f32 {
         self.limiter.ceiling()
+    }
+
+    pub(super) fn set_level_db(&mut self, level_db: Option<f32>) {
+        self.limiter.set_level_db(level_db);
     }
 
     pub(super) fn latency_frames(&self) -> usize {

@@ -141,7 +141,7 @@ impl Step<'_> {
             voice.dc_cells_left = self.guard.dc_window_cells.max(1);
             blame = blame.or(stuck.then_some(Blame::Dc));
         }
-        if let Some(blame) = blame {
+        if let Some(blame) = blame.filter(|_| self.guard.mutes) {
             self.mute(voice, at, blame);
         }
         if voice.meter.close_cell(cell.peak, cell.energy) {

@@ -13,20 +13,20 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::{Args, ValueHint};
 use control::{NoHooks, Server, Settings};
-use device::{CloseError, FileWant, Notice, Supervisor, SupervisorConfig, Want};
-use engine::EngineConfig;
-use live::{Event, Live, LiveOptions};
-use media::WriteError;
+use device::{CloseError, FileWant, Format, Notice, Supervisor, SupervisorConfig, Want};
+use engine::{EngineConfig, Renderer};
+use live::{Edit, Event, Live, LiveOptions};
+use media::{SoundFormat, WriteError};
 use protocol::LeadSetting;
-use ring::sync::{AtomicU32, Ordering};
 use serde_json::json;
 use units::{ChannelCount, SampleRate};
 
-use crate::cli::{AudioArgs, Lead};
+use crate::cli::{AudioArgs, Lead, UNSAFE_WARNING};
 use crate::code_runtime::{self, RuntimeArgs};
 use crate::commands::live::{as_text, not_started, readable};
 use crate::fresh_file::FreshFile;
 use crate::interrupt::Interrupt;
+use crate::length::LengthArgs;
 use crate::status_text::clock;
 use crate::terminal::{self, StatusLine};
 use crate::trouble::{Exit, Trouble};
@@ -34,6 +34,7 @@ use crate::trouble::{Exit, Trouble};
 const EXAMPLES: &str = "\
 Examples:
   forebay render song.js -o out.wav --seconds 30
+  forebay render song.js -o out.flac --bars 16
   forebay render song.js -o out.wav --seconds 30 --rate 44100 --channels 1";
 
 /// The lead where none is asked for: a render has no stalls that one could follow.
@@ -47,21 +48,14 @@ pub(crate) struct RenderArgs {
     /// The script
     #[arg(value_hint = ValueHint::FilePath)]
     file: PathBuf,
-    /// The WAV file to write (32-bit float; RF64 above 4 GiB)
+    /// The file to write: .wav (32-bit float; RF64 above 4 GiB) or .flac (24 bit)
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     out: PathBuf,
-    /// How much of it
-    #[arg(long, value_name = "N", value_parser = seconds)]
-    seconds: f64,
+    /// How much of it.
+    #[command(flatten)]
+    length: LengthArgs,
     #[command(flatten)]
     runtime: RuntimeArgs,
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if seconds > 0.0 && seconds <= 1e6 => Ok(seconds),
-        _ => Err("give a number of seconds above 0".to_owned()),
-    }
 }
 
 /// Renders to the end.
@@ -69,28 +63,39 @@ pub(crate) fn run(args: &RenderArgs, audio: &AudioArgs) -> Result<()> {
     readable(&args.file)?;
     if is_same_file(&args.file, &args.out) {
         return Err(Trouble::new(Exit::Usage, format!("{} is the script itself", args.out.display()))
-            .remedy("-o names the WAV file to write")
+            .remedy("-o names the sound file to write")
             .into());
     }
+    if !args.length.is_given() {
+        let what = "a render needs an end";
+        return Err(Trouble::new(Exit::Usage, what).remedy("give --seconds N or --bars N").into());
+    }
+    let sound_format = format_of(&args.out)?;
     // Looked for first: without it nothing is begun.
     let runtime = args.runtime.find()?;
     let interrupt = Interrupt::take()?;
     let rate = audio.rate.map_or(Ok(SampleRate::DEFAULT), SampleRate::new)?;
     let channels = audio.channels.map_or(Ok(ChannelCount::STEREO), |n| ChannelCount::new(n.into()))?;
-    let total = rate.frames_in_ms(args.seconds * 1e3).0.max(1);
     let folder = PrivateFolder::new()?;
     let socket = folder.0.join("render.sock");
     let listener = serve(&socket)?;
     let out = FreshFile::begin(&args.out).map_err(|error| unwritten(&args.out, &error))?;
-    let begun = Arc::new(AtomicU32::new(0));
-    let (supervisor, notices) = open_file(out.path(), rate, channels, total, Arc::clone(&begun))?;
-    let (engine, renderer) = engine::engine(EngineConfig::new(rate, channels));
-    if supervisor.seat(Box::new(renderer)).is_err() {
-        return Err(Trouble::new(Exit::Unexpected, "the file device hangs").into());
+    let mut line = StatusLine::stderr();
+    if audio.is_unsafe {
+        line.say(&format!("forebay: {UNSAFE_WARNING}"));
     }
+    let mut config = EngineConfig::new(rate, channels);
+    audio.protect(&mut config);
+    let (engine, renderer) = engine::engine(config);
+    let file = FileWant {
+        path: out.path().to_owned(),
+        format: sound_format,
+        real_time: false,
+        skip_frames: engine.latency_frames() as u64,
+        frames: None,
+    };
     let settings = Settings { socket: socket.display().to_string(), ..Settings::default() };
     let server = Server::start(listener, engine, settings, Arc::new(NoHooks))?;
-    let mut line = StatusLine::stderr();
     line.say(&format!("forebay: {}", code_runtime::line(&runtime)));
     let mut options = LiveOptions::new(&args.file);
     options.socket = Some(socket);
@@ -101,23 +106,36 @@ pub(crate) fn run(args: &RenderArgs, audio: &AudioArgs) -> Result<()> {
     let live = Live::start(options).map_err(|error| not_started(&error))?;
     let mut render = Rendering {
         live,
-        notices,
-        begun,
+        waiting: Some((file, Box::new(renderer))),
+        device: None,
         line,
         started: Instant::now(),
-        rate,
-        total,
+        format: Format { rate, channels },
+        length: args.length,
+        seconds: 0.0,
         script: args.file.display().to_string(),
     };
-    let outcome = render.follow(&supervisor, &interrupt);
+    let outcome = render.follow(&interrupt);
     render.line.clear();
     drop(render.live);
     drop(server.stop());
-    // What kept the file from being written is the cause of whatever else went wrong.
-    supervisor.close().map_err(|error| unwritten(&args.out, &why_incomplete(error)))?;
+    if let Some(device) = render.device {
+        // What kept the file from being written is the cause of whatever else went wrong.
+        device.supervisor.close().map_err(|error| unwritten(&args.out, &why_incomplete(error)))?;
+    }
     outcome?;
     out.finish().map_err(|error| unwritten(&args.out, &error))?;
-    report(args, audio, render.started.elapsed())
+    report(args, audio, render.seconds, render.started.elapsed())
+}
+
+/// As the name of the file ends; a name without an end, such as that of a device, is one of a WAV file.
+fn format_of(out: &Path) -> Result<SoundFormat, Trouble> {
+    match SoundFormat::of(out) {
+        Err(error) if out.extension().is_some() => {
+            Err(Trouble::new(Exit::Usage, error).remedy("-o names the sound file to write"))
+        }
+        known => Ok(known.unwrap_or_default()),
+    }
 }
 
 /// A lead in milliseconds, where one was given.
@@ -156,17 +174,13 @@ fn unwritten(out: &Path, why: &dyn std::fmt::Display) -> Trouble {
         .remedy("make room, or choose a place that you may write to with -o")
 }
 
-fn report(args: &RenderArgs, audio: &AudioArgs, took: Duration) -> Result<()> {
-    let times = args.seconds / took.as_secs_f64();
+fn report(args: &RenderArgs, audio: &AudioArgs, seconds: f64, took: Duration) -> Result<()> {
+    let times = seconds / took.as_secs_f64();
     let text = if audio.json {
-        json!({ "file": args.out, "seconds": args.seconds, "took_ms": took.as_secs_f64() * 1e3, "speed": times }).to_string()
+        json!({ "file": args.out, "seconds": seconds, "took_ms": took.as_secs_f64() * 1e3, "speed": times })
+            .to_string()
     } else {
-        format!(
-            "{}: {} s in {:.1} s ({times:.1}x real time)",
-            args.out.display(),
-            args.seconds,
-            took.as_secs_f64()
-        )
+        format!("{}: {seconds} s in {:.1} s ({times:.1}x real time)", args.out.display(), took.as_secs_f64())
     };
     Ok(terminal::print(&text)?)
 }
@@ -193,44 +207,28 @@ impl Drop for PrivateFolder {
     }
 }
 
-/// A file as the device, without a clock; it does not move before `begun` is set.
-fn open_file(
-    out: &Path,
-    rate: SampleRate,
-    channels: ChannelCount,
-    frames: u64,
-    begun: Arc<AtomicU32>,
-) -> Result<(Supervisor, Receiver<Notice>), Trouble> {
-    let file = FileWant {
-        path: out.to_owned(),
-        format: media::WavFormat::F32,
-        real_time: false,
-        frames: Some(frames),
-    };
-    let want = Want {
-        rate: Some(rate),
-        channels: Some(channels),
-        file: Some(file),
-        gate: Some(Arc::new(move |_| begun.load(Ordering::Acquire) != 0)),
-        ..Want::default()
-    };
-    let config = SupervisorConfig { backend: "file".into(), want };
-    Supervisor::open(config).map_err(|error| unwritten(out, &error))
+/// The file as a device without a clock.
+struct Device {
+    supervisor: Supervisor,
+    notices: Receiver<Notice>,
+    total: u64,
 }
 
 struct Rendering {
     live: Live,
-    notices: Receiver<Notice>,
-    begun: Arc<AtomicU32>,
+    /// The file and what is to fill it, until the script has begun: only then its length is known.
+    waiting: Option<(FileWant, Box<Renderer>)>,
+    device: Option<Device>,
     line: StatusLine<std::io::Stderr>,
     started: Instant,
-    rate: SampleRate,
-    total: u64,
+    format: Format,
+    length: LengthArgs,
+    seconds: f64,
     script: String,
 }
 
 impl Rendering {
-    fn follow(&mut self, supervisor: &Supervisor, interrupt: &Interrupt) -> Result<(), Trouble> {
+    fn follow(&mut self, interrupt: &Interrupt) -> Result<(), Trouble> {
         loop {
             if interrupt.is_asked() {
                 return Err(Trouble::new(
@@ -238,7 +236,7 @@ impl Rendering {
                     "stopped before the end; nothing is left behind",
                 ));
             }
-            while let Ok(notice) = self.notices.try_recv() {
+            while let Some(notice) = self.device.as_ref().and_then(|device| device.notices.try_recv().ok()) {
                 match notice {
                     Notice::Finished => return self.last_words(),
                     Notice::Lost { reason, .. } => return Err(Trouble::new(Exit::Output, reason)),
@@ -250,9 +248,32 @@ impl Rendering {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(self.ended()),
             }
-            let done = supervisor.status().figures.rendered_frames;
-            self.line.show(&self.progress(done));
+            if let Some(device) = &self.device {
+                let done = device.supervisor.status().figures.rendered_frames;
+                let progress = self.progress(done.min(device.total), device.total);
+                self.line.show(&progress);
+            }
         }
+    }
+
+    /// The script is heard: the file moves, for as long as it is to.
+    fn begin(&mut self, edit: &Edit) -> Result<(), Trouble> {
+        let Some((file, renderer)) = self.waiting.take() else { return Ok(()) };
+        let Format { rate, channels } = self.format;
+        let total = self.length.frames(rate, edit.bar_s()).unwrap_or_default();
+        self.seconds = rate.ms(units::Frames(total)) / 1e3;
+        let path = file.path.clone();
+        let want = Want {
+            rate: Some(rate),
+            channels: Some(channels),
+            file: Some(FileWant { frames: Some(total), ..file }),
+            ..Want::default()
+        };
+        let config = SupervisorConfig { backend: "file".into(), want };
+        let (supervisor, notices) = Supervisor::open(config).map_err(|error| unwritten(&path, &error))?;
+        let seated = supervisor.seat(renderer).is_ok();
+        self.device = Some(Device { supervisor, notices, total });
+        if seated { Ok(()) } else { Err(Trouble::new(Exit::Unexpected, "the file device hangs")) }
     }
 
     fn take(&mut self, event: &Event) -> Result<(), Trouble> {
@@ -261,13 +282,10 @@ impl Rendering {
                 Err(Trouble::new(Exit::Input, format!("{} plays nothing", self.script))
                     .remedy("a script calls play(name, s => ...) or kanon(id, ...)"))
             }
-            Event::Edited(_) => {
-                self.begun.store(1, Ordering::Release);
-                Ok(())
-            }
+            Event::Edited(edit) => self.begin(edit),
             Event::Refused(refusal) => Err(Trouble::new(Exit::Input, refusal)),
             // What follows is another sound than the script's; it renders ahead, so it may be none of the file's.
-            Event::Fault(fault) if fault.frame.is_none_or(|frame| frame < self.total) => {
+            Event::Fault(fault) if fault.frame.is_none_or(|frame| self.lies_within(frame)) => {
                 Err(Trouble::new(Exit::Input, fault))
             }
             Event::Fault(_) => Ok(()),
@@ -280,6 +298,10 @@ impl Rendering {
                 Ok(())
             }
         }
+    }
+
+    fn lies_within(&self, frame: u64) -> bool {
+        self.device.as_ref().is_none_or(|device| frame < device.total)
     }
 
     /// The file is complete; whether it is the script's sound, the script has yet to say.
@@ -297,15 +319,16 @@ impl Rendering {
         Trouble::new(Exit::Unexpected, "the script's process ended before the render was complete")
     }
 
-    fn progress(&self, done: u64) -> String {
-        let time = |frames| clock(self.rate.duration(units::Frames(frames)));
-        let seconds = self.rate.ms(units::Frames(done)) / 1e3;
+    fn progress(&self, done: u64, total: u64) -> String {
+        let rate = self.format.rate;
+        let time = |frames| clock(rate.duration(units::Frames(frames)));
+        let seconds = rate.ms(units::Frames(done)) / 1e3;
         let times = seconds / self.started.elapsed().as_secs_f64().max(1e-3);
         format!(
             "{} / {} ({:.0} %), {times:.1}x real time",
             time(done),
-            time(self.total),
-            100.0 * done as f64 / self.total as f64
+            time(total),
+            100.0 * done as f64 / total as f64
         )
     }
 }

@@ -105,11 +105,16 @@ fn made_good(trouble: Trouble, again: Result<Started, Trouble>) -> Trouble {
 fn merged(old: &[String], args: &RestartArgs, audio: &AudioArgs) -> Vec<String> {
     let flag = |arg: &str| arg.split('=').next().unwrap_or_default().to_owned();
     let mut asked = audio.for_daemon();
-    asked.extend(audio.main_gain());
+    asked.extend(audio.for_main());
     let mut given: Vec<_> = asked.iter().map(|arg| flag(arg)).collect();
     if args.stay {
         asked.push("--stay".to_owned());
         given.extend(["--stay".to_owned(), "--idle".to_owned()]);
+    }
+    // What is unsafe is spelled out each time.
+    given.push("--unsafe".to_owned());
+    if audio.is_unsafe {
+        given.push("--ceiling-db".to_owned());
     }
     let backend = asked.iter().find(|arg| flag(arg) == "--backend");
     if backend.is_some_and(|backend| !old.contains(backend)) {
@@ -149,6 +154,11 @@ mod tests {
         assert_eq!(after(&card, &["--backend", "null"]), ["--stay", "--backend=null"]);
         assert_eq!(after(&card, &["--backend", "alsa"]), ["--device=hw:1", "--stay", "--backend=alsa"]);
         assert_eq!(after(&card, &["--device", "hw:2"]), ["--backend=alsa", "--stay", "--device=hw:2"]);
+        let low = ["--ceiling-db=-6", "--stay"];
+        assert_eq!(after(&low, &[]), low);
+        assert_eq!(after(&low, &["--ceiling-db", "0"]), ["--stay", "--ceiling-db=0"]);
+        assert_eq!(after(&low, &["--unsafe"]), ["--stay", "--unsafe"]);
+        assert_eq!(after(&["--unsafe", "--stay"], &[]), ["--stay"]);
         assert_eq!(after(&["--gain-db=-3", "--stay"], &["--gain-db", "-6"]), ["--stay", "--gain-db=-6"]);
     }
     /// After a start that failed it is told what runs: only our own child has the options of before.

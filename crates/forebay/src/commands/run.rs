@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::AudioArgs;
+use crate::cli::{AudioArgs, UNSAFE_WARNING};
 use crate::daemon::lock::{DaemonLock, Holder, LockError};
 use crate::daemon::{Daemon, Patience, door, log};
 use crate::trouble::{Exit, Trouble};
@@ -96,7 +96,7 @@ fn lock(place: &session::Place, args: &RunArgs, audio: &AudioArgs) -> Result<Dae
 /// The options that `restart` gives to the next daemon.
 fn successor_args(args: &RunArgs, audio: &AudioArgs) -> Vec<String> {
     let mut list = audio.for_daemon();
-    list.extend(audio.main_gain());
+    list.extend(audio.for_main());
     if args.stay {
         list.push("--stay".to_owned());
     } else {
@@ -130,7 +130,8 @@ fn greet(daemon: &Daemon, place: &session::Place, audio: &AudioArgs) -> Result<(
         });
         return Ok(terminal::print(&json!({ "ready": ready }).to_string())?);
     }
-    if let Some(warning) = warning {
+    let unsafe_warning = audio.is_unsafe.then(|| UNSAFE_WARNING.to_owned());
+    for warning in warning.into_iter().chain(unsafe_warning) {
         tracing::warn!("{warning}");
     }
     let text = format!(

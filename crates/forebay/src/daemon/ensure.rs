@@ -10,7 +10,7 @@ use super::devices;
 use super::lock::DaemonLock;
 use super::start::{self, Started};
 use crate::backend;
-use crate::cli::{AudioArgs, Lead};
+use crate::cli::{AudioArgs, Lead, UNSAFE_WARNING};
 use crate::console::{self, Console, unreached};
 use crate::trouble::{Exit, Trouble};
 use crate::version;
@@ -67,6 +67,9 @@ fn about_running(console: &Console, audio: &AudioArgs) -> Result<Vec<String>, Tr
         notes.push(
             "the daemon that runs keeps its own device options: forebay restart changes them".to_owned(),
         );
+    }
+    if status.engine.main.is_unsafe {
+        notes.push(format!("the daemon that runs has {UNSAFE_WARNING}"));
     }
     Ok(notes)
 }

@@ -218,8 +218,9 @@ impl Daemon {
     fn end(self) -> anyhow::Result<Value> {
         // Gone before anything else: whoever looks for a daemon from now on starts a new one, which waits for the lock.
         self.socket.remove();
-        if let Some(engine) = self.server.stop() {
-            await_fade(&engine, &self.supervisor);
+        if let Some(remains) = self.server.stop() {
+            await_fade(&remains.engine, &self.supervisor);
+            remains.finish();
         }
         let status = self.supervisor.status();
         let figures = status.figures;
@@ -258,12 +259,13 @@ fn await_fade(engine: &Engine, supervisor: &Supervisor) {
     }
 }
 
-/// `--rate` and `--channels`, else the device's; `--gain-db` is the level of main.
+/// `--rate` and `--channels`, else the device's; `--gain-db`, `--ceiling-db` and `--unsafe` concern main.
 fn engine_config(audio: &AudioArgs, device: Format) -> Result<EngineConfig, Trouble> {
     let usage = |error: &dyn std::fmt::Display| Trouble::new(Exit::Usage, error);
     let rate = audio.rate.map_or(Ok(device.rate), units::SampleRate::new).map_err(|error| usage(&error))?;
     let channels = audio.channels.map_or(Ok(device.channels), |n| units::ChannelCount::new(n.into()));
     let mut config = EngineConfig::new(rate, channels.map_err(|error| usage(&error))?);
+    audio.protect(&mut config);
     config.gain = audio.gain_db.map_or(1.0, |gain_db| units::Decibels(gain_db).amplitude());
     Ok(config)
 }

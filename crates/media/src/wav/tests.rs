@@ -1,7 +1,6 @@
 use super::*;
+use crate::disk::Disk;
 use crate::{FrameSource, Sound};
-use std::cell::RefCell;
-use std::rc::Rc;
 
 fn some_frames(samples: usize) -> Vec<f32> {
     (0..samples).map(|i| (i as f32 * 0.37).sin() * 0.8).collect()
@@ -9,53 +8,6 @@ fn some_frames(samples: usize) -> Vec<f32> {
 
 fn stereo() -> ChannelCount {
     ChannelCount::STEREO
-}
-
-/// A file whose bytes stay visible after its writer is gone, and that can be full or sparse.
-#[derive(Clone, Default)]
-struct Disk(Rc<RefCell<Bytes>>);
-
-#[derive(Default)]
-struct Bytes {
-    bytes: Vec<u8>,
-    at: u64,
-    room: Option<u64>,
-    /// Bytes beyond this are counted, not kept.
-    keep: Option<u64>,
-    len: u64,
-}
-
-impl Write for Disk {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let mut disk = self.0.borrow_mut();
-        let room = disk.room.unwrap_or(u64::MAX);
-        let n = buf.len().min(room.saturating_sub(disk.at) as usize).min(700_001);
-        if n == 0 && !buf.is_empty() {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let kept = (disk.keep.unwrap_or(u64::MAX).saturating_sub(disk.at) as usize).min(n);
-        let start = disk.at as usize;
-        if kept > 0 {
-            let end = disk.bytes.len().max(start + kept);
-            disk.bytes.resize(end, 0);
-            disk.bytes[start..start + kept].copy_from_slice(&buf[..kept]);
-        }
-        disk.at += n as u64;
-        disk.len = disk.len.max(disk.at);
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Seek for Disk {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let SeekFrom::Start(at) = to else { return Err(io::ErrorKind::Unsupported.into()) };
-        self.0.borrow_mut().at = at;
-        Ok(at)
-    }
 }
 
 fn hound_f32(bytes: &[u8]) -> Vec<f32> {
@@ -163,8 +115,8 @@ fn beyond_four_gib() {
         let rate = SampleRate::new(192_000).unwrap();
         let mut writer = WavWriter::new(disk.clone(), "t", rate, eight, WavFormat::F32).unwrap();
         // A long recording, already there: only its size matters.
-        writer.written_bytes = frames * 32;
-        let len = writer.header.bytes(0, 0).len() as u64 + writer.written_bytes;
+        writer.file.written_bytes = frames * 32;
+        let len = writer.header.bytes(0, 0).len() as u64 + writer.file.written_bytes;
         disk.0.borrow_mut().at = len;
         writer.write(&[0.25; 8]).unwrap();
         (writer.finish().unwrap(), disk.0.borrow().bytes.clone(), disk.0.borrow().len)

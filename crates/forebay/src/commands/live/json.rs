@@ -43,6 +43,9 @@ pub(crate) fn as_json(event: &Event) -> Option<Value> {
         Event::Resumed { name, frames } => json!({ "event": "resumed", "voice": name, "frames": frames }),
         Event::Muted { name, reason } => json!({ "event": "muted", "voice": name, "reason": reason }),
         Event::Unmuted { name } => json!({ "event": "unmuted", "voice": name }),
+        Event::Main { ceiling_db, is_unsafe, client } => {
+            json!({ "event": "main", "ceiling_db": ceiling_db, "unsafe": is_unsafe, "client": client })
+        }
         Event::Device { backend, name, state } => {
             json!({ "event": "device", "backend": backend, "name": name, "state": state })
         }

@@ -1,8 +1,11 @@
 //! `forebay live`: scripts that play while they are edited. The sound is made by each script's own process; here are the
 //! daemon they need, the status line, and their messages with the place in the file.
 
+mod course;
+mod ending;
 mod json;
 mod piece;
+mod take;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -16,16 +19,18 @@ use live::{Event, LiveOptions, Runtime, StartError};
 use protocol::Status;
 use serde_json::json;
 
-use crate::cli::AudioArgs;
+use crate::cli::{AudioArgs, UNSAFE_WARNING};
 use crate::code_runtime::{self, RuntimeArgs};
 use crate::commands::status::whole;
 use crate::console::Console;
 use crate::daemon::ensure;
 use crate::interrupt::Interrupt;
+use crate::length::LengthArgs;
 use crate::status_text;
 use crate::terminal::{self, StatusLine};
 use crate::trouble::{self, Exit, Trouble};
 
+use course::Course;
 pub(crate) use json::as_json;
 use piece::{News, Piece, session_name};
 pub(crate) use text::as_text;
@@ -35,6 +40,8 @@ Examples:
   forebay live song.js                    play it; every save is heard at once; Ctrl-C fades out
   forebay live song.js --lead 300 --backend null
   forebay live song.js --runtime quickjs
+  forebay live song.js --record take.flac
+  forebay live song.js --bars 16 --record take.wav
   forebay live song.js --open             let an editor in a browser talk to it
   forebay live drums.js bass.js           two scripts, each in a process of its own
   forebay live song.js --json             what happens, one JSON line each, for editors";
@@ -58,6 +65,15 @@ pub(crate) struct LiveArgs {
     /// Name of the producer, and of the session for send and repl [default: the name of the file]
     #[arg(long, value_parser = session_name)]
     name: Option<String>,
+    /// Record what is heard, from the first frame on: .wav (32-bit float) or .flac (24 bit)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    record: Option<PathBuf>,
+    /// Record over a file that is there
+    #[arg(long, requires = "record")]
+    overwrite: bool,
+    /// How much of it.
+    #[command(flatten)]
+    length: LengthArgs,
     #[command(flatten)]
     runtime: RuntimeArgs,
 }
@@ -69,9 +85,18 @@ pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
             .remedy("each is called as its file is")
             .into());
     }
+    if audio.is_unsafe && args.files.len() > 1 {
+        return Err(Trouble::new(
+            Exit::Usage,
+            "--unsafe is for one script: the second would be another session",
+        )
+        .remedy("give it to the daemon: forebay restart --unsafe")
+        .into());
+    }
     for file in &args.files {
         readable(file)?;
     }
+    let record = args.record.as_deref().map(take::recordable).transpose()?;
     // Looked for first: without it no daemon is needed.
     let runtime = args.runtime.find()?;
     let interrupt = Interrupt::take()?;
@@ -80,6 +105,10 @@ pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
         line.say(&format!("forebay: {note}"));
     }
     line.say(&format!("forebay: {}", code_runtime::line(&runtime)));
+    if audio.is_unsafe {
+        line.say(&format!("forebay: {UNSAFE_WARNING}"));
+    }
+    let course = Course::prepare(record.as_deref(), args.overwrite, args.length, FADE, audio.json)?;
     let (tell, news) = channel();
     let mut pieces = Vec::new();
     for (number, file) in args.files.iter().enumerate() {
@@ -92,8 +121,10 @@ pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
     }
     let _web = args.open.map(|port| open(port, &pieces, audio.json, &mut line)).transpose()?;
     let mut session =
-        Session { line, json: audio.json, console: None, pieces, shown: None, failed: Vec::new() };
-    session.follow(&news, &interrupt)
+        Session { line, json: audio.json, console: None, pieces, shown: None, failed: Vec::new(), course };
+    let played = session.follow(&news, &interrupt);
+    let recorded = session.finish();
+    played.and(recorded)
 }
 
 /// Serves the pieces to browsers of this machine, and says where.
@@ -119,6 +150,7 @@ fn options(file: &Path, runtime: &Runtime, audio: &AudioArgs) -> LiveOptions {
     options.lead = audio.lead.map(ensure::lead_setting);
     options.daemon_args = audio.for_daemon();
     options.gain_db = audio.gain_db.map(|db| f64::from(db.max(-144.0)));
+    options.main = audio.main_wish();
     options.forebay = std::env::current_exe().ok();
     options
 }
@@ -158,6 +190,7 @@ struct Session {
     shown: Option<Instant>,
     /// Why scripts have ended by themselves.
     failed: Vec<Trouble>,
+    course: Course,
 }
 
 impl Session {
@@ -179,8 +212,30 @@ impl Session {
             if self.pieces.iter().all(|piece| piece.has_ended) {
                 return self.over();
             }
+            self.keep_course(stopping)?;
             self.show_status();
         }
+    }
+
+    /// The end that is near, and a recording that fails.
+    fn keep_course(&mut self, stopping: bool) -> Result<()> {
+        let console = &mut self.console;
+        let near = self.course.end_that_is_near(|| Some(status(console)?.engine.frame));
+        if let Some((frame, away)) = near.filter(|_| !stopping) {
+            self.pieces.iter().for_each(|piece| piece.live.stop_at(frame, away, FADE));
+        }
+        if let Some(failed) = self.course.watch()? {
+            self.line.say(&failed);
+        }
+        Ok(())
+    }
+
+    /// What was recorded is whole.
+    fn finish(&mut self) -> Result<()> {
+        if let Some(recorded) = self.course.finish()? {
+            self.line.say(&recorded);
+        }
+        Ok(())
     }
 
     /// A script's end is its own matter: the others play on.
@@ -188,7 +243,7 @@ impl Session {
         let piece = &mut self.pieces[number];
         piece.has_ended = true;
         piece.pid = None;
-        if stopping || code == 0 {
+        if stopping || code == 0 || self.course.is_ending() {
             return;
         }
         let (what, message) =
@@ -196,6 +251,7 @@ impl Session {
         let exit = match what.as_str() {
             "file" => Exit::Input,
             "connect" | "daemon" | "stopped" => Exit::NoDaemon,
+            "main" => Exit::Daemon,
             _ => Exit::Unexpected,
         };
         let name = piece.name.clone();
@@ -224,21 +280,12 @@ impl Session {
         }
         self.shown = Some(Instant::now());
         let pids: Vec<_> = self.pieces.iter().filter_map(|piece| piece.pid).collect();
-        let line = self.status().map(|status| status_text::line(&status, &pids));
+        let line = status(&mut self.console).map(|status| status_text::line(&status, &pids));
         self.line.show(line.as_deref().unwrap_or("no daemon answers"));
     }
 
-    fn status(&mut self) -> Option<Status> {
-        let console = match self.console.take() {
-            Some(console) => console,
-            None => Console::connect().ok()?,
-        };
-        let status = whole(&console).ok()?;
-        self.console = Some(console);
-        Some(status)
-    }
-
     fn tell(&mut self, News { piece, mut event, json }: News) -> Result<()> {
+        self.course.note(&event)?;
         let is_alone = self.pieces.len() == 1;
         let piece = &mut self.pieces[piece];
         if let Event::Started { pid, .. } = &event {
@@ -266,4 +313,15 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The daemon's status, over a connection that is kept as long as it holds.
+fn status(kept: &mut Option<Console>) -> Option<Status> {
+    let console = match kept.take() {
+        Some(console) => console,
+        None => Console::connect().ok()?,
+    };
+    let status = whole(&console).ok()?;
+    *kept = Some(console);
+    Some(status)
 }

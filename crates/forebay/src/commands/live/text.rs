@@ -2,6 +2,8 @@
 
 use live::{Edit, Event};
 
+use crate::cli::UNSAFE_WARNING;
+
 /// What a person wants to know of it.
 pub(crate) fn as_text(event: &Event) -> Option<String> {
     Some(match event {
@@ -20,9 +22,13 @@ pub(crate) fn as_text(event: &Event) -> Option<String> {
         Event::Resumed { name, .. } => format!("forebay: '{name}' plays again"),
         Event::Muted { name, reason } => format!("forebay: '{name}' is muted: {}", reason.replace('_', " ")),
         Event::Unmuted { name } => format!("forebay: '{name}' is heard again"),
+        Event::Main { ceiling_db: Some(db), client, .. } => {
+            format!("forebay: main has a ceiling of {db} dB now ({client})")
+        }
+        Event::Main { client, .. } => format!("forebay: main has {UNSAFE_WARNING} ({client})"),
         Event::Device { backend, name, state } => format!("forebay: {backend} '{name}' {state}"),
         Event::Complaint { line } => line.clone(),
-        Event::Rejoined { voices, silent_ms } => {
+        Event::Rejoined { voices, silent_ms, .. } => {
             let silence = silent_ms.map(|ms| format!(", {ms:.0} ms of silence")).unwrap_or_default();
             format!("forebay: the piece goes on: {}{silence}", voices.join(", "))
         }
