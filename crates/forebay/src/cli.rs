@@ -119,6 +119,8 @@ pub(crate) enum Command {
     Repl(commands::repl::ReplArgs),
     /// Send code to a script that plays
     Send(commands::send::SendArgs),
+    /// Turn the knobs of a script that plays
+    Turn(commands::turn::TurnArgs),
     /// End the daemon that runs (with a fade) and start this version
     Restart(commands::restart::RestartArgs),
     /// End the daemon that runs, with a fade

@@ -60,6 +60,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Live(args) => commands::live::run(args, audio),
         Command::Repl(args) => commands::repl::run(args, audio),
         Command::Send(args) => commands::send::run(args, audio),
+        Command::Turn(args) => commands::turn::run(args, audio),
         Command::Devices(_) => commands::devices::run(audio),
         Command::Restart(args) => commands::restart::run(args, audio),
         Command::Stop(_) => commands::stop::run(audio),

@@ -16,7 +16,7 @@ const MOST_COVER_S = 0.2;
 const COVER_MS = 5;
 /** Cover of the first sound, when nothing is warm yet, and its guard. */
 const FIRST_COVER_S = 0.1;
-const FIRST_GUARD_S = 0.002;
+const FIRST_GUARD_S = 0.01;
 /** Fades where the code names none: the first sound, a voice that joins, a voice that leaves, mute and solo. */
 const FADE_S = { first: 0.05, join: 0.02, leave: 0.03, change: 0.02 };
 /** What publishing costs per voice: five small file calls. */

@@ -1,20 +1,16 @@
 // The evaluator: trying code, making it audible, keeping the rings filled. It is driven by `worker.js`, which owns the
 // thread's messages and timers; nothing here waits.
 
-import path from 'node:path';
 import { extend } from '../../../sdk/js/layout.js';
 import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
 import { PieceConsole } from './console.js';
 import { Desk } from './desk.js';
-import { Keep } from './keep.js';
-import { instruments } from './library/index.js';
-import { Toolbox } from './library/toolbox.js';
-import { audible, fadeTo } from './finish.js';
 import { GUARD, pulse } from './guard.js';
-import { keepPlaces, locate } from './places.js';
-import { checkRoom, needed, played } from './sent.js';
+import { makeHooks } from './hooks.js';
+import { Keep } from './keep.js';
+import { Program } from './program.js';
 import { SharedNames } from './shared.js';
-import { HEAD, random } from './state.js';
+import { HEAD } from './state.js';
 import { Shelf } from './shelf.js';
 import { Score } from './surface.js';
 import { rejoin, rehearseAll, takeOver } from './takeover.js';
@@ -25,13 +21,9 @@ import { Silence, Turn } from './turn.js';
 /** Starved for longer than this, the song goes on where it stopped instead of chasing the clock. */
 const LOST_S = 0.25;
 /** A stop at a frame is prepared when the frame is this near: late enough for the last edit, early enough to be in time. */
-const STOP_AHEAD_S = 0.1;
+const STOP_AHEAD_S = 0.25;
 /** A ring whose voice left is kept this long in case its name returns. */
 const PARK_MS = 2000;
-/** Fade of mute, solo and stop that are called from inside a voice. */
-const INNER_FADE_S = 0.02;
-/** What a piece does to names: others look at it only when they want to know. */
-const PIECE = Object.freeze({ declares: [], uses: [], assigns: [], changes: [] });
 /** Knobs that were turned so lately are still moving; the lead meanwhile. */
 const MOVING_MS = 300;
 const MOVING_LEAD_S = 0.2;
@@ -46,15 +38,10 @@ export class Evaluator {
   #current = { score: new Score(), players: [], names: new SharedNames() };
   /** What was tried and waits for its rings: nothing that it counts on may be let go of. */
   #pending;
-  /** The last code that was tried, whatever became of it. */
-  #tried = { texts: new Map() };
-  /** What plays: the sources in the order in which they came, each with the texts of all its files; blocks that were sent
-   *  have a number. */
-  #sources = [];
-  #blocks = 0;
+  /** The code that plays. */
+  #program = new Program();
   #lastChange;
   #parked = new Map();
-  #topLevelSeed = new Float64Array(1);
   #console;
   #late = new Set();
   #turnedMs = -Infinity;
@@ -71,15 +58,14 @@ export class Evaluator {
     this.#say = say;
     if (setup.keep !== undefined) this.#keep = new Keep(setup.keep);
     this.#console = new PieceConsole(say, () => this.timeline.rehearsing);
-    this.hooks = this.#makeHooks();
+    this.hooks = makeHooks({ timeline: this.timeline, shelf: this.shelf, desk: this.desk, console: this.#console });
     this.onFailure = (player, error) => this.#failed(player, error);
   }
 
   /** Tries `source`; throws a `SourceError` when it is refused. With `add`, it adds to what plays. What is returned waits
    *  for `enter` or `abandon`. */
   try(source, file, { add = false, ...options } = {}) {
-    if (add) checkRoom(this.#sources, source, file);
-    const block = add ? (this.#blocks += 1) : undefined;
+    const block = add ? this.#program.nextBlock(source, file) : undefined;
     const trial = this.#trial({ source, file, block }, { add, ...options });
     this.#pending = trial;
     this.#parkRings();
@@ -89,11 +75,11 @@ export class Evaluator {
   #trial({ source, file, block: number, texts, sounds }, { add, without, ...options }) {
     const announce = (news) => this.#say({ kind: 'trial', ...news });
     const read = texts && ((path) => texts.get(path));
-    keepPlaces(new Set([...this.#sources, this.#tried].flatMap((each) => [...each.texts.keys()])));
+    this.#program.beforeTrial();
     const names = add ? this.#current.names : new SharedNames();
-    const block = number === undefined ? undefined : { number, from: path.isAbsolute(file) ? file : this.#sources[0]?.file ?? file };
+    const block = this.#program.blockOf(number, file);
     const trial = new Trial(this.timeline, { source, file, read, sounds, announce, names, block, ...options });
-    this.#tried = { file, texts: trial.sources };
+    this.#program.tries(trial);
     return trial.run({ current: this.#current, add, without, hooks: this.hooks });
   }
 
@@ -130,28 +116,19 @@ export class Evaluator {
     this.#keep?.turn();
     this.#lastChange = figures.engineFrame;
     this.#pending = undefined;
-    this.#note(trial, { add });
+    this.#program.note(trial, { add, before: this.#current.score });
     this.#current = { score: trial.score, players: trial.players, names: trial.names };
     this.desk.play(trial.controls, { add });
-    this.shelf.keep(this.#sources.map(({ sounds }) => sounds));
+    this.shelf.keep(this.#program.sources.map(({ sounds }) => sounds));
     this.#late.clear();
     this.#parkRings();
     this.#announcePlayers();
     return figures;
   }
 
-  /** What plays came to be by this, too. What nothing depends on any more is forgotten. */
-  #note(trial, { add }) {
-    const { source, file, block, sources: texts, sounds, score } = trial;
-    const did = block === undefined ? PIECE : trial.main.effects;
-    const entry = { source, file, block, texts, sounds, ...did, ...played(score, add ? this.#current.score : undefined, trial.controls) };
-    const now = { voices: [...score.voices.keys()], names: trial.names.list() };
-    this.#sources = add ? needed([...this.#sources, entry], now) : [entry];
-  }
-
   /** The sound files of what plays, as `{ path, stamp }`. */
   get sounds() {
-    return this.#sources.flatMap(({ sounds }) => [...sounds].map(([path, stamp]) => ({ path, stamp })));
+    return this.#program.sounds;
   }
 
   /** Turns values from outside, by key, if something that plays listens to them. Returns figures, or undefined. */
@@ -180,23 +157,17 @@ export class Evaluator {
     const { timeline, onFailure } = this;
     const announce = () => this.#announcePlayers();
     const rehearse = (source, add) => this.#rehearse(source, { add, without });
-    this.#know(sources);
+    this.#program.know(sources);
     try {
       const { score, players } = takeOver(timeline, { sources, rehearse, announce, onFailure });
       this.#current = { score, players, names: this.#current.names };
     } catch (error) {
-      const located = this.#locate(error, sources);
-      this.#sources = [];
+      const located = this.#program.locate(error);
+      this.#program.clear();
       this.#current = { ...takeOver(timeline, { sources: [], announce, onFailure }), names: new SharedNames() };
       this.#say({ ...located, kind: 'fault', what: 'throw', message: `${located.message}: nothing plays until the next save` });
     }
     this.#parkRings();
-  }
-
-  /** The sources of an evaluator before. */
-  #know(sources) {
-    this.#sources = sources;
-    this.#blocks = Math.max(0, ...sources.map(({ block = 0 }) => block));
   }
 
   /** The trial of code that has played before. What it does to shared names counts for what comes behind it. */
@@ -218,7 +189,7 @@ export class Evaluator {
     const isSameClock = texts.daemon === timeline.setup.daemon;
     timeline.recall({ head: frame, origin: isSameClock ? origin : timeline.now - frame });
     this.#keep.restore(timeline.arena);
-    this.#know(texts.sources);
+    this.#program.know(texts.sources);
     const trials = rehearseAll(timeline, texts.sources, (source, add) => this.#rehearse(source, { add, without: texts.failed }));
     this.#pending = trials.at(-1);
     return { trials, players: trials.at(-1).players, end: isSameClock ? end : -Infinity };
@@ -396,25 +367,18 @@ export class Evaluator {
 
   #failed(player, error) {
     player.failed = error;
-    const located = this.#locate(error, this.#sources, player);
+    const located = this.#program.locate(error, { player });
     this.#say({ ...located, kind: 'fault', what: 'throw', frame: player.signal.n });
     this.#announcePlayers();
   }
 
   /** An error that user code threw when nobody called it: a promise that nobody awaits, a microtask. */
   late(error) {
-    const located = this.#locate(error, [...this.#sources, this.#tried]);
+    const located = this.#program.locate(error, { late: true });
     const key = `${located.file}:${located.line}: ${located.message}`;
     if (this.#late.has(key) || this.#late.size === MOST_LATE) return;
     this.#late.add(key);
     this.#say({ ...located, kind: 'fault', what: 'throw', message: `${located.message} (thrown late; what plays plays on)` });
-  }
-
-  /** As a message, with its place in the newest of `known` texts. */
-  #locate(error, known, player) {
-    const sources = new Map(known.flatMap(({ texts }) => [...texts]));
-    const voice = { voice: player?.name, site: player?.spec.site };
-    return locate(error, { sources, file: known.at(-1)?.file, ...voice }).toJSON();
   }
 
   /** All that a successor needs beside the shared memory. */
@@ -422,40 +386,9 @@ export class Evaluator {
     const { players, arena, setup } = this.timeline;
     this.#announced = arena.revision;
     const failed = players.filter((player) => player.failed).map((player) => player.name);
-    const plays = { failed, windows: arena.describe(), sources: this.#sources };
+    const plays = { failed, windows: arena.describe(), sources: this.#program.sources };
     const { daemon, rateHz, channels } = setup;
     this.#keep?.note({ ...plays, daemon, rateHz, channels });
     this.#say({ ...plays, kind: 'players', names: players.map((player) => player.name) });
-  }
-
-  /** What code inside a voice may do to the session. */
-  #makeHooks() {
-    const { arena, guard, loop, setup, transport } = this.timeline;
-    const playing = () => loop.players[guard[GUARD.voice] - 1];
-    const library = instruments(new Toolbox({ state: arena.all, lines: arena.lines, sr: setup.rateHz, playing, transport, shelf: this.shelf, desk: this.desk }));
-    return {
-      library,
-      shelf: this.shelf,
-      desk: this.desk,
-      sounding: () => guard[GUARD.voice] > 0,
-      bpm: () => transport.bpm,
-      reseed: (value) => (this.#topLevelSeed[0] = value),
-      random: () => random(playing()?.head ?? this.#topLevelSeed),
-      set: (name, member, value, seconds = INNER_FADE_S) => {
-        const target = loop.players.find((player) => player.name === name);
-        if (!target) return;
-        loop.settle();
-        target.head[HEAD[member]] = value ? 1 : 0;
-        for (const player of loop.players) {
-          if (player.endAt < Infinity) continue;
-          fadeTo(player.head, audible(player, loop.players) ? 1 : 0, seconds * setup.rateHz);
-        }
-      },
-      setPosition: (name, seconds) => {
-        const target = loop.players.find((player) => player.name === name);
-        if (target) target.head[HEAD.begun] = playing().signal.n - seconds * setup.rateHz;
-      },
-      console: this.#console.methods,
-    };
   }
 }

@@ -1,7 +1,7 @@
 // The evaluator's thread as the host sees it: started, watched, and replaced when user code hangs in it or ends it.
 
 import { Worker } from 'node:worker_threads';
-import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './guard.js';
+import { GUARD, IDLE, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './guard.js';
 import { makeShared } from './state.js';
 
 /** The watchdog counts its own turns, not wall time: a process that was stopped as a whole has not hung. */
@@ -39,6 +39,8 @@ export class EvaluatorThread {
   #limits;
   #still = 0;
   #beat = 0;
+  /** The beat at which code was answered last. */
+  #answered = -1;
   /** Whether the evaluator takes turns: while it loads it has no pulse. */
   #ready = false;
   /** Why the thread did not even live to begin. */
@@ -147,16 +149,21 @@ export class EvaluatorThread {
         // What it has left behind may end the thread yet: nothing that plays is to blame for that.
         this.#accidents = 0;
         this.#trial = { names: [] };
+        this.#answered = this.#guard[GUARD.beat];
         break;
       case 'edited':
         this.#trial = { names: [] };
+        this.#answered = this.#guard[GUARD.beat];
     }
     this.handlers.message(message);
   }
 
   #watch() {
     const beat = this.#guard[GUARD.beat];
-    const nobody = this.#guard[GUARD.voice] === NOBODY;
+    const voice = this.#guard[GUARD.voice];
+    // Idle while code waits for its rings, or since it was answered: it has left behind what never ends.
+    const isLeftBehind = this.#trial.revision !== undefined || beat === this.#answered;
+    const nobody = voice === NOBODY || (voice === IDLE && !isLeftBehind);
     const loading = nobody && !this.#ready;
     this.#still = loading || beat !== this.#beat ? 0 : this.#still + 1;
     this.#beat = beat;
@@ -171,7 +178,7 @@ export class EvaluatorThread {
     const names = running === PLAYING ? this.#players.names : this.#trial.names;
     const who = { topLevel: voice === TOP_LEVEL, name: voice > 0 ? names[voice - 1] : undefined };
     // With nobody's code running, what was tried and is not answered has left something behind: a promise, a microtask.
-    const tried = running !== PLAYING ? running : voice === NOBODY ? this.#trial.revision : undefined;
+    const tried = running !== PLAYING ? running : voice === NOBODY || voice === IDLE ? this.#trial.revision : undefined;
     return tried > 0 ? { ...who, revision: tried, files: this.#trial.files } : who;
   }
 

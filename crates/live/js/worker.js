@@ -5,6 +5,7 @@ import { Control, SharedFile } from '../../../sdk/js/memory.js';
 import { PACING, SLOTS, STATS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
 import { Evaluator } from './evaluator.js';
+import { GUARD, IDLE, NOBODY } from './guard.js';
 import { locate } from './places.js';
 import { SoundsWanted } from './shelf.js';
 import { LANGUAGE } from './surface.js';
@@ -38,7 +39,10 @@ process.on('unhandledRejection', late);
 /** `work`, whose mistakes are ours. */
 const own = (work) => async (...args) => {
   try {
-    await work(...args);
+    thread?.wake();
+    const done = work(...args);
+    thread?.rest();
+    await done;
   } catch (error) {
     broken(error);
   }
@@ -128,6 +132,16 @@ class Thread {
     this.#evaluator.late(error);
   }
 
+  /** Own work begins. */
+  wake() {
+    this.#evaluator.timeline.guard[GUARD.voice] = NOBODY;
+  }
+
+  /** What runs until the next message or timer is code that a piece has left behind. */
+  rest() {
+    this.#evaluator.timeline.guard[GUARD.voice] = IDLE;
+  }
+
   /** `at`: the low word of the engine frame at which the fade begins; without it, now. */
   async #stop(fadeS, at) {
     while (at !== undefined && this.#evaluator.isBefore(at)) {
@@ -149,7 +163,8 @@ class Thread {
       const { engineFrame, silentMs } = this.#evaluator.rejoin(kept);
       const voices = kept.players.map((player) => player.name);
       const files = kept.trials.flatMap(({ sources }) => [...sources.keys()]);
-      say({ kind: 'rejoined', voices, files, engine_frame: engineFrame, silent_ms: silentMs });
+      const names = kept.trials.at(-1).names.list();
+      say({ kind: 'rejoined', voices, names, files, engine_frame: engineFrame, silent_ms: silentMs });
     } catch (error) {
       say({ kind: 'forgotten', message: `what played can't go on: ${error.message}; the piece begins anew` });
     }
@@ -198,10 +213,13 @@ class Thread {
       // What can't be rendered in time never will: its mending does not wait for that.
       const until = began + MOST_WAIT_MS;
       while (!this.#evaluator.outlasts(this.#setup.patienceMs) && performance.now() < until) await pause(1);
+      this.wake();
       const tried = this.#withSounds((sounds) => this.#evaluator.try(source, file, { add, revision, sounds }));
       trial = tried instanceof Promise ? await tried : tried;
+      this.rest();
       await this.#openRings(trial);
       while (!this.#evaluator.roomFor(trial)) await pause(2);
+      this.wake();
       // Whoever has stopped meanwhile wants silence.
       if (this.#stopping) {
         this.#evaluator.abandon(trial);

@@ -1,6 +1,6 @@
 //! What the live host says.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One message of the live host. Members that a version does not know are ignored; whole events come as
@@ -43,6 +43,9 @@ pub enum Event {
     Rejoined {
         /// All voices of the piece.
         voices: Vec<String>,
+        /// Names that the piece and the blocks share.
+        #[serde(default)]
+        names: Vec<String>,
         /// How long nothing sounded; `None` with another daemon, whose clock is another.
         silent_ms: Option<f64>,
         /// Engine frame at which it goes on: its low 32 bits, as in [`Edit::engine_frame`].
@@ -352,6 +355,28 @@ pub struct Status {
     pub underruns: u64,
     /// The voices.
     pub voices: Vec<VoiceStatus>,
+    /// Values from outside that the piece listens to.
+    #[serde(default)]
+    pub controls: Vec<Control>,
+}
+
+/// A value from outside: a knob, an OSC address, something of MIDI.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Control {
+    /// `knob:NAME`, `osc:/ADDRESS`, or `midi:` with the number of a controller, `note`, `gate`, `bend` or `pressure`.
+    pub key: String,
+    /// The least that it becomes in the piece; `None`: there is no end.
+    #[serde(default)]
+    pub least: Option<f64>,
+    /// The most.
+    #[serde(default)]
+    pub most: Option<f64>,
+    /// What it is until somebody turns it.
+    #[serde(default)]
+    pub usual: Option<f64>,
+    /// What it was set to last; `None`: never.
+    #[serde(default)]
+    pub value: Option<f64>,
 }
 
 /// One voice.

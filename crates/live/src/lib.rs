@@ -29,7 +29,7 @@ mod sounds;
 mod supervisor;
 
 pub use bundle::BundleError;
-pub use event::{Edit, Event, Fault, Refusal, Status, Timings, VoiceStatus};
-pub use outside::{Knobs, MidiFile, MidiNotes, OscPort, Values};
+pub use event::{Control, Edit, Event, Fault, Refusal, Status, Timings, VoiceStatus};
+pub use outside::{MidiFile, MidiNotes, OscPort, Values};
 pub use process::{Handle, Live, LiveOptions, StartError};
 pub use runtime::{Choice, Kind, Runtime, RuntimeError};

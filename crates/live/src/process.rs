@@ -3,7 +3,7 @@
 use crate::bundle::{self, BundleError};
 use crate::event::Event;
 use crate::keep::Keep;
-use crate::outside::Knobs;
+use crate::outside::Values;
 use crate::remote::{Host, Send};
 use crate::runtime::{Choice, Runtime, RuntimeError};
 use crate::supervisor::{Shared, supervise};
@@ -139,12 +139,8 @@ impl Live {
         self.shared.fade_out(fade);
     }
 
-    /// What turns the values that the piece listens to.
-    pub fn knobs(&self) -> Knobs {
-        Knobs::new(Arc::clone(&self.shared))
-    }
-
-    /// The same as [`Self::stop`], where the fade begins at engine frame `frame` (its low 32 bits), about `in_so_long` away: a few tenths of a second.
+    /// The same as [`Self::stop`], where the fade begins at engine frame `frame` (its low 32 bits), about `in_so_long`
+    /// away: a few tenths of a second.
     pub fn stop_at(&self, frame: u32, in_so_long: Duration, fade: Duration) {
         let ms = |time: Duration| time.as_secs_f64() * 1000.0;
         let at = json!({ "frame": frame, "in_ms": ms(in_so_long) });
@@ -168,6 +164,12 @@ impl Host for Handle {
     fn send(&self, number: u64, code: &Send) -> bool {
         let Send { code, name, whole } = code;
         self.shared.send(&json!({ "op": "send", "sent": number, "name": name, "code": code, "whole": whole }))
+    }
+
+    fn turn(&self, values: &Values) {
+        if !values.is_empty() {
+            self.shared.send(&json!({ "op": "set", "values": values }));
+        }
     }
 
     fn stop(&self, fade: Duration) {

@@ -7,16 +7,6 @@ import * as timers from 'forebay:timers';
 import process from 'node:process';
 import { URL } from 'node:url';
 
-/** The name that a text gives itself, for stacks. */
-const SOURCE_URL = /\n\/\/# sourceURL=(\S+)\s*$/;
-
-/** An indirect eval that knows `sourceURL`, which QuickJS does not. A direct one is the same: it sees globals only. */
-function evaluate(text) {
-  if (typeof text !== 'string') return text;
-  const name = SOURCE_URL.exec(text)?.[1];
-  return native.evaluate(text, name ?? '<eval>');
-}
-
 class TextEncoder {
   encode(text = '') {
     return native.encode(String(text));
@@ -47,7 +37,6 @@ const globals = {
   TextEncoder,
   URL,
   console,
-  eval: evaluate,
   performance: Object.freeze({ timeOrigin: native.originMs, now: native.nowMs }),
   process,
   structuredClone,
@@ -56,7 +45,9 @@ const globals = {
 for (const [name, value] of Object.entries(globals)) {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 }
-Object.defineProperty(globalThis, 'forebayPulse', { value: native.pulse, configurable: true });
+// What is this runtime's alone: `pulse(somebody)` for its watchdog, and an indirect eval that gives its text a name in stacks.
+Object.defineProperty(globalThis, 'forebayPulse', { value: native.pulse });
+Object.defineProperty(globalThis, 'forebayEvaluate', { value: native.evaluate });
 
 /** What nothing has caught ends the realm, unless somebody listens. */
 const unheard = (event) => (error) => {

@@ -15,3 +15,4 @@ pub(crate) mod run;
 pub(crate) mod send;
 pub(crate) mod status;
 pub(crate) mod stop;
+pub(crate) mod turn;

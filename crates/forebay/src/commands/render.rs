@@ -180,7 +180,8 @@ fn report(args: &RenderArgs, audio: &AudioArgs, seconds: f64, took: Duration) ->
         json!({ "file": args.out, "seconds": seconds, "took_ms": took.as_secs_f64() * 1e3, "speed": times })
             .to_string()
     } else {
-        format!("{}: {seconds} s in {:.1} s ({times:.1}x real time)", args.out.display(), took.as_secs_f64())
+        let (name, length) = (args.out.display(), (seconds * 1e3).round() / 1e3);
+        format!("{name}: {length} s in {:.1} s ({times:.1}x real time)", took.as_secs_f64())
     };
     Ok(terminal::print(&text)?)
 }

@@ -50,8 +50,15 @@ const CHORDS = {
 };
 const OTHER_NAMES = { '': 'major', maj: 'major', M: 'major', m: 'minor', min: 'minor', M7: 'maj7', min7: 'm7', minor7: 'm7', major7: 'maj7' };
 
-function hzOf(midi) {
+function computed(midi) {
   return 440 * 2 ** ((midi - 69) / 12);
+}
+
+/** Of whole MIDI numbers: a power costs more than an oscillator. */
+const WHOLE = Float64Array.from({ length: 128 }, (_, midi) => computed(midi));
+
+function hzOf(midi) {
+  return WHOLE[midi] ?? computed(midi);
 }
 
 /** What `read` makes of a name, worked out once per name: these are called in every frame. */

@@ -38,7 +38,7 @@ test('an envelope of four parts takes its times and holds its level', () => {
 });
 
 // Whatever the gate does, at whatever moment: the way up takes a millisecond at least, and every other is no faster.
-test('no envelope has a step, whatever interrupts it', () => {
+test('no envelope has a step, whatever interrupts it', { timeout: 60000 }, () => {
   const roll = dice(3);
   const edges = Array.from({ length: 200 }, () => 4800 + roll(40000)).sort((a, b) => a - b);
   const gate = `(edges => s => edges.filter(n => n <= s.n).length % 2)([${edges}])`;
@@ -87,7 +87,7 @@ test('hold keeps what it has taken, channel by channel', () => {
   });
 });
 
-test('envelopes stay finite and within bounds whatever they are given', () => {
+test('envelopes stay finite and within bounds whatever they are given', { timeout: 60000 }, () => {
   const wild = ['s => NaN', 's => Infinity', 's => -Infinity', '-1', '0', '1e9', 's => s.n % 3 ? NaN : s.random()', "s => [0.5, 'x']"];
   for (const x of wild) {
     for (const source of [`adsr(${x}, 0.01, 0.01, 0.5, 0.01)`, `adsr(1, ${x}, ${x}, ${x}, ${x})`, `adsr(s => s.n % 500 > 250, ${x}, ${x}, ${x}, ${x}, 'linear')`, `env([0, 0.01, 1], ${x})`, `hold(0.5, ${x})`, `hold(s => 0.5, ${x})`]) {

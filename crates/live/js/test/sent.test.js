@@ -192,13 +192,17 @@ test('what a block sets stays', () =>
 test('what nothing depends on is forgotten', () =>
   staged((stage) => {
     stage.save("let f = 0.1;\nplay('p', s => f);");
+    const sendAndPlay = (source) => {
+      send(stage, source);
+      stage.play(256);
+    };
     for (let i = 1; i <= 60; i++) {
-      send(stage, `let g = ${i} / 1000; const half = (x) => x / 2`);
-      send(stage, `play('a', s => half(g) + f)`);
-      send(stage, `f = ${i} / 100`);
-      send(stage, `play('b${i % 3}', gain(sin(${i}), f)); console.log(g, half(f))`);
-      if (i % 4 === 0) send(stage, `stop('b${i % 3}')`);
-      send(stage, `mute('a'); unmute('a'); f`);
+      sendAndPlay(`let g = ${i} / 1000; const half = (x) => x / 2`);
+      sendAndPlay(`play('a', s => half(g) + f)`);
+      sendAndPlay(`f = ${i} / 100`);
+      sendAndPlay(`play('b${i % 3}', gain(sin(${i}), f)); console.log(g, half(f))`);
+      if (i % 4 === 0) sendAndPlay(`stop('b${i % 3}')`);
+      sendAndPlay(`mute('a'); unmute('a'); f`);
     }
     // Three voices may each have been made with names of their own time.
     assert.ok(sources(stage).length <= 12, `${sources(stage).map(({ source }) => source).join('\n')}`);

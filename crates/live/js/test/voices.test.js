@@ -44,14 +44,14 @@ test('sent code mutes', () =>
 // What befalls a playing voice in the shadow of other code, ahead of its time, has not befallen it.
 test('a playing voice survives a shadow run', () =>
   staged((stage) => {
-    stage.save(`play('kept', s => { if (s.n === 19300) throw new Error('then'); return 0.1; });`);
+    stage.save(`play('kept', s => { if (s.n === 18700) throw new Error('then'); return 0.1; });`);
     stage.play(9600);
     const { head } = stage.evaluator.timeline;
-    assert.ok(head <= 19300 && head + 128 > 19300, `the first round of a shadow run at ${head} comes by`);
+    assert.ok(head <= 18700 && head + 128 > 18700, `the first round of a shadow run at ${head} comes by`);
     assert.throws(() => stage.save(`play('more', s => nothing);`, { add: true }));
     stage.save(`play('more', s => 0);`, { add: true });
     stage.play(640);
-    assert.deepEqual(said(stage, 'fault').map(({ voice, frame }) => [voice, frame]), [['kept', 19300]]);
+    assert.deepEqual(said(stage, 'fault').map(({ voice, frame }) => [voice, frame]), [['kept', 18700]]);
   }));
 
 // A forgotten return is told while it plays, too, and does not stand in the way of other code.
@@ -103,7 +103,7 @@ test('a voice that logs', () =>
   staged((stage) => {
     const logs = () => said(stage, 'log').map(({ text }) => text);
     stage.save(`console.log('top');\nplay('x', s => { if (s.n === 6000) console.log('now', [s.n]); return 0; });`);
-    stage.play(6080);
+    stage.play(6464);
     stage.save(`play('x', s => { if (s.n === 6000) console.log('now', [s.n]); return 0; });`);
     stage.play(9600);
     assert.deepEqual(logs(), ['top', 'now [6000]']);

@@ -7,8 +7,6 @@ mod osc;
 pub use midi::{MidiFile, MidiNotes};
 pub use osc::OscPort;
 
-use crate::supervisor::Shared;
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,23 +20,6 @@ const TURN: Duration = Duration::from_millis(100);
 ///
 /// Keys are `knob:NAME`, `osc:/ADDRESS`, and `midi:` with the number of a controller, `note`, `gate`, `bend` or `pressure`.
 pub type Values = BTreeMap<String, f64>;
-
-/// Turns what a piece listens to.
-#[derive(Clone, Debug)]
-pub struct Knobs(Arc<Shared>);
-
-impl Knobs {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self(shared)
-    }
-
-    /// Sets values; what nobody listens to is dropped. All of one call are heard from one frame on.
-    pub fn turn(&self, values: &Values) {
-        if !values.is_empty() {
-            self.0.send(&json!({ "op": "set", "values": values }));
-        }
-    }
-}
 
 /// A thread that runs `turn` until it is dropped.
 #[derive(Debug)]

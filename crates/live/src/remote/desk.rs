@@ -10,8 +10,9 @@ use protocol::{Envelope, ErrorObject, Id, error_line, reply_line};
 use serde_json::{Value, json};
 
 use super::known::Known;
-use super::messages::{ENDING, HOST_GONE, MAX_LINE_BYTES, SESSION_PROTOCOL, Send, Stop, Wish};
+use super::messages::{ENDING, HOST_GONE, MAX_LINE_BYTES, SESSION_PROTOCOL, Send, Set, Stop, Wish};
 use crate::event::Event;
+use crate::outside::Values;
 
 /// Clients of one session at once.
 const MOST_CLIENTS: usize = 64;
@@ -22,6 +23,9 @@ pub(super) const MOST_WAITING: usize = 1024;
 pub trait Host: fmt::Debug + std::marker::Send + Sync {
     /// Passes code on; its fate is told by an event with this number. False where nobody is there to take it.
     fn send(&self, number: u64, code: &Send) -> bool;
+    /// Sets values that the piece listens to; what nobody listens to is dropped. All of one call are heard from one frame
+    /// on.
+    fn turn(&self, values: &Values);
     /// Asks for the end, after a fade.
     fn stop(&self, fade: Duration);
 }
@@ -150,6 +154,12 @@ impl Desk {
                     client.is_subscribed = true;
                 }
                 state.answer(&asker, &json!({}));
+            }
+            Wish::Set(Set { values }) => {
+                self.host.turn(&values);
+                let mut state = self.state();
+                let unknown = state.known.unheard(&values);
+                state.answer(&asker, &json!({ "unknown": unknown }));
             }
             Wish::Stop(Stop { fade_ms }) => {
                 self.state().stops.push(asker);

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::event::{Edit, Event, Status};
+use crate::event::{Event, Status};
+use crate::outside::Values;
 
 /// The newest of everything.
 #[derive(Debug, Default)]
@@ -26,8 +27,10 @@ impl Known {
             }
             Event::Connected { rate_hz, .. } => self.rate_hz = Some(*rate_hz),
             Event::Ready { language, .. } => self.language.clone_from(language),
-            Event::Edited(edit) => self.edited(edit),
+            Event::Edited(edit) => self.heard(&edit.voices, &edit.names),
+            Event::Rejoined { voices, names, .. } => self.heard(voices, names),
             Event::Status(status) => {
+                self.voices = status.voices.iter().map(|voice| voice.name.clone()).collect();
                 self.status = Some(status.clone());
                 self.is_fresh = true;
             }
@@ -35,9 +38,9 @@ impl Known {
         }
     }
 
-    fn edited(&mut self, edit: &Edit) {
-        self.names.clone_from(&edit.names);
-        self.voices.clone_from(&edit.voices);
+    fn heard(&mut self, voices: &[String], names: &[String]) {
+        self.names = names.to_vec();
+        self.voices = voices.to_vec();
         self.is_fresh = false;
     }
 
@@ -61,8 +64,15 @@ impl Known {
             .collect();
         json!({
             "voices": voices, "lead_ms": status.lead_ms, "target_lead_ms": status.target_lead_ms,
-            "speed": status.speed, "underruns": status.underruns,
+            "speed": status.speed, "underruns": status.underruns, "controls": status.controls,
         })
+    }
+
+    /// The keys of `values` to which nothing listens.
+    pub(super) fn unheard(&self, values: &Values) -> Vec<String> {
+        let known = self.status.as_ref().map_or(&[][..], |status| &status.controls);
+        let is_heard = |key: &&String| known.iter().any(|control| control.key == **key);
+        values.keys().filter(|key| !is_heard(key)).cloned().collect()
     }
 
     /// The answer to `complete`: voices, names that blocks share and names of the language, each kind in order. A name is

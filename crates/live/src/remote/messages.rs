@@ -5,6 +5,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::outside::Values;
+
 /// The version of these messages.
 pub const SESSION_PROTOCOL: u32 = 1;
 /// The most bytes of a line on this socket: code of [`MAX_CODE_BYTES`] in JSON, as long as it is no binary garbage.
@@ -17,6 +19,10 @@ pub const MAX_CODE_NAME_BYTES: usize = 4096;
 pub const UNNAMED: &str = "<send>";
 /// The longest fade of `stop`, in ms.
 pub const MAX_FADE_MS: f64 = 60_000.0;
+/// The most values of one `set`.
+const MAX_VALUES: usize = 1024;
+/// How keys of values begin.
+const KEYS: [&str; 3] = ["knob:", "osc:/", "midi:"];
 /// The fade of `stop` where none is asked for, in ms.
 const FADE_MS: f64 = 50.0;
 
@@ -41,6 +47,14 @@ pub struct Send {
 
 fn unnamed() -> String {
     UNNAMED.to_owned()
+}
+
+/// Values that a piece listens to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Set {
+    /// By key: `knob:NAME`, `osc:/ADDRESS`, or `midi:` with the number of a controller, `note`, `gate`, `bend` or `pressure`.
+    pub values: Values,
 }
 
 /// An end with a fade.
@@ -77,11 +91,12 @@ pub(super) enum Wish {
     List,
     Complete(Complete),
     Subscribe,
+    Set(Set),
     Stop(Stop),
 }
 
 impl Wish {
-    const METHODS: &str = "hello, send, list, complete, subscribe and stop";
+    const METHODS: &str = "hello, send, list, complete, subscribe, set and stop";
 
     /// # Errors
     /// No such method, wrong params: said with what there is.
@@ -92,6 +107,7 @@ impl Wish {
             "list" => params_of::<Nothing>(params).map(|_| Self::List),
             "complete" => params_of(params).map(Self::Complete),
             "subscribe" => params_of::<Nothing>(params).map(|_| Self::Subscribe),
+            "set" => params_of(params).and_then(settable).map(Self::Set),
             "stop" => params_of(params).and_then(in_range).map(Self::Stop),
             other => {
                 let name: String = other.chars().take(64).collect();
@@ -143,6 +159,20 @@ pub fn check_code(send: &Send) -> Result<(), String> {
     Ok(())
 }
 
+fn settable(set: Set) -> Result<Set, ErrorObject> {
+    let strange = set.values.keys().find(|key| !KEYS.iter().any(|kind| key.starts_with(kind)));
+    match strange {
+        Some(key) => {
+            let key: String = key.chars().take(64).collect();
+            Err(invalid(format!("there is no value '{key}': keys begin with {}", KEYS.join(", "))))
+        }
+        None if set.values.is_empty() || set.values.len() > MAX_VALUES => {
+            Err(invalid(format!("1 to {MAX_VALUES} values are set at once, not {}", set.values.len())))
+        }
+        None => Ok(set),
+    }
+}
+
 fn in_range(stop: Stop) -> Result<Stop, ErrorObject> {
     if (0.0..=MAX_FADE_MS).contains(&stop.fade_ms) {
         return Ok(stop);
@@ -171,6 +201,9 @@ mod tests {
         assert!(
             message("send", json!({ "code": "x".repeat(MAX_CODE_BYTES + 1) })).contains("at most 8388608")
         );
+        assert!(message("set", json!({ "values": { "volume": 1 } })).contains("knob:, osc:/, midi:"));
+        assert!(message("set", json!({ "values": {} })).contains("1 to 1024"));
+        assert!(message("set", json!({ "values": { "knob:a": "loud" } })).contains("f64"));
         assert!(message("stop", json!({ "fade_ms": -1 })).contains("0 to 60000"));
         assert!(message(&"m".repeat(10_000), json!({})).len() < 300);
     }

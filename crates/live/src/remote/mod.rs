@@ -15,7 +15,7 @@ pub use client::{CallError, Client, event_of};
 pub use desk::{About, Desk, Host};
 pub use messages::{
     Complete, ENDING, HOST_GONE, MAX_CODE_BYTES, MAX_CODE_NAME_BYTES, MAX_FADE_MS, MAX_LINE_BYTES, Nothing,
-    SESSION_PROTOCOL, Send, Stop, UNNAMED, check_code,
+    SESSION_PROTOCOL, Send, Set, Stop, UNNAMED, check_code,
 };
 pub use place::{Claim, ReachError, find, running};
 pub use server::Server;

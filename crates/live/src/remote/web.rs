@@ -294,6 +294,7 @@ fn is_broken(done: &tungstenite::Result<()>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outside::Values;
     use crate::remote::{About, Host, Send};
     use tungstenite::client::IntoClientRequest;
 
@@ -304,6 +305,8 @@ mod tests {
         fn send(&self, _: u64, _: &Send) -> bool {
             false
         }
+
+        fn turn(&self, _: &Values) {}
 
         fn stop(&self, _: Duration) {}
     }

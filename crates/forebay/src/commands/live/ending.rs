@@ -8,7 +8,7 @@ use units::{Frames, SampleRate};
 use crate::length::LengthArgs;
 
 /// So long before the fade begins the scripts are told of it.
-const AHEAD: Duration = Duration::from_millis(300);
+const AHEAD: Duration = Duration::from_millis(500);
 
 /// The fade is over so long before the end: scripts turn their gains on a grid of 64 frames.
 const SILENCE: Duration = Duration::from_millis(10);
@@ -138,7 +138,7 @@ mod tests {
         // The engine's own count is longer by some turns of the low word.
         let at = |frame| (7 << 32) + first + frame;
         assert_eq!(ending.look(at(0) - 500), None);
-        assert_eq!(ending.look(at(288_000 - 2_880 - 14_401)), None);
+        assert_eq!(ending.look(at(288_000 - 2_880 - 24_001)), None);
         let fade = (first + 288_000 - 2_880) as u32;
         assert_eq!(ending.look(at(288_000 - 2_880 - 4_800)), Some((fade, Duration::from_millis(100))));
         assert!(!ending.asks());

@@ -4,6 +4,7 @@
 mod course;
 mod ending;
 mod json;
+mod outside;
 mod piece;
 mod take;
 mod text;
@@ -32,6 +33,7 @@ use crate::trouble::{self, Exit, Trouble};
 
 use course::Course;
 pub(crate) use json::as_json;
+use outside::{Outside, OutsideArgs};
 use piece::{News, Piece, session_name};
 pub(crate) use text::as_text;
 
@@ -42,6 +44,7 @@ Examples:
   forebay live song.js --runtime quickjs
   forebay live song.js --record take.flac
   forebay live song.js --bars 16 --record take.wav
+  forebay live song.js --osc 57120        let osc('/address') in the script hear what comes to that port
   forebay live song.js --open             let an editor in a browser talk to it
   forebay live drums.js bass.js           two scripts, each in a process of its own
   forebay live song.js --json             what happens, one JSON line each, for editors";
@@ -71,6 +74,9 @@ pub(crate) struct LiveArgs {
     /// Record over a file that is there
     #[arg(long, requires = "record")]
     overwrite: bool,
+    /// What turns it from outside.
+    #[command(flatten)]
+    outside: OutsideArgs,
     /// How much of it.
     #[command(flatten)]
     length: LengthArgs,
@@ -118,6 +124,11 @@ pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
             line.say(&format!("forebay: {note}"));
         }
         pieces.push(piece);
+    }
+    let (_outside, notes) =
+        Outside::listen(&args.outside, pieces.iter().map(|piece| piece.live.handle()).collect())?;
+    for note in notes {
+        line.say(&format!("forebay: {note}"));
     }
     let _web = args.open.map(|port| open(port, &pieces, audio.json, &mut line)).transpose()?;
     let mut session =
