@@ -3,11 +3,8 @@
 . "$(dirname "$0")/lib.sh"
 
 build_packages
+# Bun or Node runs the code where one is there; else what is inside forebay does.
 use_local_bun
-if ! have bun && ! node_is_enough; then
-  fetch_bun || node_is_enough || fail "Neither Bun nor Node 18 or newer is here and Bun could not be fetched.
-   Install one of them (https://bun.sh, https://nodejs.org) and try again."
-fi
 
 say "Building forebay (the first time takes some minutes)"
 cargo build --release -p forebay

@@ -131,10 +131,10 @@ export async function reach(given, { start = true, daemonArgs = [], graceMs = GR
 }
 
 /** The socket that the program which started this one has left it; only the first call gets it. A number that names no
- *  socket was left for another process, further up. Bun can't adopt a descriptor: it goes by the path. */
+ *  socket was left for another process, further up. Only Node can adopt a descriptor: the others go by the path. */
 function inheritedSocket(env = process.env) {
   const fd = Number(env.FOREBAY_SESSION_FD);
-  if (process.versions.bun || !Number.isInteger(fd) || fd <= 2) return undefined;
+  if (process.versions.bun || process.versions.quickjs || !Number.isInteger(fd) || fd <= 2) return undefined;
   delete env.FOREBAY_SESSION_FD;
   try {
     return fs.fstatSync(fd).isSocket() ? new net.Socket({ fd, readable: true, writable: true }) : undefined;

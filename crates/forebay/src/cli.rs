@@ -139,6 +139,10 @@ pub(crate) enum Command {
     Hush(commands::hush::HushArgs),
     /// Print shell completions
     Completions(commands::completions::CompletionsArgs),
+    /// Run a JavaScript module: what `live` and `render` start as a process of its own
+    #[cfg(feature = "quickjs")]
+    #[command(hide = true)]
+    Quickjs(commands::quickjs::QuickjsArgs),
 }
 
 /// A wanted lead.

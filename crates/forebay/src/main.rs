@@ -6,6 +6,7 @@
 
 mod backend;
 mod cli;
+mod code_runtime;
 mod commands;
 mod complete;
 mod console;
@@ -69,6 +70,8 @@ fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Doctor(args) => commands::doctor::run(args, audio),
         Command::Hush(_) => commands::hush::run(audio),
         Command::Completions(args) => commands::completions::run(args),
+        #[cfg(feature = "quickjs")]
+        Command::Quickjs(args) => commands::quickjs::run(args),
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     Daemon = 6,
     /// The system refuses: a folder, a socket, a limit.
     Permission = 7,
-    /// Neither Bun nor Node is there.
+    /// The runtime that was asked for is not there.
     NoRuntime = 8,
     /// The result can't be written: disk full, no folder.
     Output = 9,
@@ -59,7 +59,7 @@ Exit codes:
   0   done             5   no such device or backend     9    output can't be written
   1   unexpected       6   another daemon, or version    10   doctor found a fault
   2   wrong usage      7   permission refused            130  interrupted before the end
-  3   wrong input      8   neither Bun nor Node found
+  3   wrong input      8   that runtime is not here
   4   no daemon, or no live session, runs";
 
 /// A failure that a person can act on.

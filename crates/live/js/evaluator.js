@@ -5,7 +5,7 @@ import { extend } from '../../../sdk/js/layout.js';
 import { enter, moveOrigin, reserveFrames, roomForChange } from './change.js';
 import { PieceConsole } from './console.js';
 import { Desk } from './desk.js';
-import { GUARD } from './guard.js';
+import { GUARD, pulse } from './guard.js';
 import { makeHooks } from './hooks.js';
 import { Keep } from './keep.js';
 import { Program } from './program.js';
@@ -235,6 +235,7 @@ export class Evaluator {
   /** A sign of life, for the host's watchdog, whether anything plays or not. */
   beat() {
     this.timeline.guard[GUARD.beat] += 1;
+    pulse(false);
   }
 
   /** Renders until the target lead or for `budgetMs`. Returns whether it is there. */

@@ -19,10 +19,11 @@ function scrub(player, begin, end, song, channels) {
   let { peak } = player;
   const stop = end * channels;
   for (let i = begin * channels; i < stop; i++) {
-    const loud = Math.abs(out[i]);
-    if (loud <= peak) continue;
+    const x = out[i];
+    if (x <= peak && x >= -peak) continue;
+    const loud = Math.abs(x);
     if (loud <= LOUDEST) peak = loud;
-    else out[i] = cut(player, out[i], song + Math.floor(i / channels) - begin);
+    else out[i] = cut(player, x, song + Math.floor(i / channels) - begin);
   }
   player.peak = player.peak === LOUDEST ? LOUDEST : peak;
 }

@@ -12,3 +12,7 @@ export const IDLE = -2;
  *  revision of the code that is tried, until it is published. */
 export const PLAYING = 0;
 export const TAKE_OVER = -1;
+
+/** Tells a runtime that limits its own turns (the embedded one, whose workers share one thread) that the evaluator lives, and
+ *  whether code of the piece is about to run. */
+export const pulse = globalThis.forebayPulse ?? (() => {});

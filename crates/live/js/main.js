@@ -18,9 +18,10 @@ function exit(code) {
   process.stdout.write('', () => process.exit(code));
 }
 
-const { bun, node } = process.versions;
+const { bun, node, quickjs } = process.versions;
+const runtime = bun ? 'bun' : node ? 'node' : 'quickjs';
 const uptime = performance.now();
-tell({ event: 'started', runtime: bun ? 'bun' : 'node', version: bun ?? node, pid: process.pid, uptime_ms: uptime });
+tell({ event: 'started', runtime, version: bun ?? node ?? quickjs, pid: process.pid, uptime_ms: uptime });
 let host;
 // Before there is a host nothing sounds.
 const stop = () => (host ? host.stop(50) : exit(0));

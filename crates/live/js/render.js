@@ -2,7 +2,7 @@
 // them. Nothing here allocates.
 
 import { finish } from './finish.js';
-import { GUARD, NOBODY } from './guard.js';
+import { GUARD, NOBODY, pulse } from './guard.js';
 import { QUANTUM, takeBlock, takeFrame } from './player.js';
 import { Steps } from './steps.js';
 
@@ -41,6 +41,7 @@ export class Loop {
   /** `onFailure(player, error)` hears of each failure first; what it throws ends the run. */
   run(players, from, frames, at, onFailure) {
     this.#begin(players, from, frames, at);
+    pulse(true);
     for (;;) {
       try {
         this.#go();
@@ -55,6 +56,7 @@ export class Loop {
     this.#finish(frames);
     this.#guard[GUARD.voice] = NOBODY;
     this.#guard[GUARD.beat] += 1;
+    pulse(false);
   }
 
   /** What is rendered up to the present frame is finished: a fade that is asked for now begins here. */

@@ -35,6 +35,8 @@ export class EvaluatorThread {
   /** Messages that wait, while there is no evaluator that has begun. */
   #held;
   #patience;
+  /** The same for a runtime that limits its workers' turns itself, in ms. */
+  #limits;
   #still = 0;
   #beat = 0;
   /** The beat at which code was answered last. */
@@ -58,9 +60,11 @@ export class EvaluatorThread {
     }
     const half = (setup.leadFrames / setup.rateHz) * 500;
     const patienceMs = setup.render ? RENDER_PATIENCE_MS : Math.min(Math.max(half, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
+    this.#limits = { somebody: patienceMs, nobody: Math.max(patienceMs, NOBODYS_PATIENCE_MS) };
     this.#setup = { windows: [], ...setup, patienceMs, rings: [], generation: 0 };
-    const patience = (ms) => Math.ceil(ms / WATCH_TURN_MS);
-    this.#patience = { somebody: patience(patienceMs), nobody: patience(Math.max(patienceMs, NOBODYS_PATIENCE_MS)) };
+    const turns = (ms) => Math.ceil(ms / WATCH_TURN_MS);
+    this.#patience = { somebody: turns(this.#limits.somebody), nobody: turns(this.#limits.nobody) };
+    this.#worker.limit?.(this.#limits);
     this.#post({ op: 'begin', setup: this.#setup, shared: this.#shared });
     setInterval(() => this.#watch(), WATCH_TURN_MS);
   }
@@ -109,6 +113,10 @@ export class EvaluatorThread {
       this.#ended(worker, failure);
     });
     worker.on('exit', () => this.#ended(worker, failure));
+    // Of a runtime whose workers share one thread: it has ended the turn that hung.
+    worker.on('hang', () => {
+      if (worker === this.#worker) this.#replace('hang');
+    });
     return worker;
   }
 
@@ -204,6 +212,7 @@ export class EvaluatorThread {
     const without = [...this.#guilty, ...failed];
     const generation = this.#setup.generation + 1;
     this.#setup = { ...this.#setup, windows, sources, without, generation };
+    this.#worker.limit?.(this.#limits);
     this.#post({ op: 'begin', setup: this.#setup, shared: this.#shared });
     const held = this.#held;
     this.#held = undefined;

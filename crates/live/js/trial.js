@@ -4,7 +4,7 @@
 import { SESSION } from './arena.js';
 import { Cells } from './cells.js';
 import { compile } from './compile.js';
-import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL } from './guard.js';
+import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL, pulse } from './guard.js';
 import { Player, Signal } from './player.js';
 import { SourceError, lineOf, locate, placeIn } from './places.js';
 import { Sharing } from './shared.js';
@@ -254,11 +254,13 @@ export class Trial {
     };
     hooks.reseed(seed(this.file));
     guard[GUARD.voice] = TOP_LEVEL;
+    pulse(true);
     this.sharing.begin();
     this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks, library: hooks.library }), this.sharing);
     this.sharing.end();
     this.score.open = false;
     guard[GUARD.voice] = NOBODY;
+    pulse(false);
     this.#patches = [];
     for (const [name, before] of this.#before) {
       const { state } = this.#planned.get(placeOf(name));

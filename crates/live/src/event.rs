@@ -11,7 +11,7 @@ use std::fmt;
 pub enum Event {
     /// The runtime is up.
     Started {
-        /// `node` or `bun`.
+        /// `node`, `bun` or `quickjs`.
         runtime: String,
         /// Its version.
         version: String,

@@ -1,4 +1,4 @@
-//! Live coding: finding a JavaScript runtime, carrying the live host to it, and supervising that.
+//! Live coding: choosing a JavaScript runtime, carrying the live host to it, and supervising that.
 //!
 //! The sound is made in `crates/live/js`, by a process of its own that is an ordinary producer; this crate starts it
 //! and turns what it says into [`Event`]s.
@@ -32,4 +32,4 @@ pub use bundle::BundleError;
 pub use event::{Control, Edit, Event, Fault, Refusal, Status, Timings, VoiceStatus};
 pub use outside::{MidiFile, MidiNotes, OscPort, Values};
 pub use process::{Handle, Live, LiveOptions, StartError};
-pub use runtime::{Kind, Runtime, RuntimeError};
+pub use runtime::{Choice, Kind, Runtime, RuntimeError};

@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::keep::Keep;
 use crate::outside::Values;
 use crate::remote::{Host, Send};
-use crate::runtime::{Runtime, RuntimeError};
+use crate::runtime::{Choice, Runtime, RuntimeError};
 use crate::supervisor::{Shared, supervise};
 use protocol::{LeadSetting, MainSet};
 use serde_json::json;
@@ -37,7 +37,7 @@ pub struct LiveOptions {
     pub forebay: Option<PathBuf>,
     /// Options of its `run`, so that a daemon that has to be started anew is like the first.
     pub daemon_args: Vec<String>,
-    /// The runtime; `None`: the one that [`Runtime::find`] finds.
+    /// The runtime; `None`: the Node or Bun that [`Runtime::choose`] finds.
     pub runtime: Option<Runtime>,
     /// Renders instead of playing: the engine's clock waits for the frames, no sound depends on wall time (a voice has
     /// half a minute for a chunk), the file is not watched and a host that dies is not started again.
@@ -66,7 +66,7 @@ impl LiveOptions {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// No Node and no Bun.
+    /// No runtime.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
     /// Its JavaScript has no place on disk.
@@ -101,7 +101,7 @@ impl Live {
     pub fn start(options: LiveOptions) -> Result<Self, StartError> {
         let runtime = match options.runtime.clone() {
             Some(runtime) => runtime,
-            None => Runtime::find()?,
+            None => Runtime::choose(&Choice::from_env(), None)?,
         };
         let entry = bundle::unpack()?;
         let (tell, events) = mpsc::channel();
@@ -212,5 +212,6 @@ fn command_line(
     if let Some(main) = options.main {
         said["main"] = json!(main);
     }
-    vec![runtime.program.clone().into(), entry.into(), said.to_string().into()]
+    let program = [runtime.program.clone().into()].into_iter().chain(runtime.arguments.iter().cloned());
+    program.chain([entry.into(), said.to_string().into()]).collect()
 }

@@ -1,6 +1,7 @@
-//! Finding Node or Bun.
+//! Finding Node or Bun, or taking the embedded runtime.
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +14,8 @@ pub enum Kind {
     Node,
     /// Bun.
     Bun,
+    /// The QuickJS inside the binary.
+    Embedded,
 }
 
 impl Kind {
@@ -21,6 +24,7 @@ impl Kind {
         match self {
             Self::Node => (18, 0),
             Self::Bun => (1, 1),
+            Self::Embedded => (0, 0),
         }
     }
 }
@@ -30,7 +34,43 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Node => "Node",
             Self::Bun => "Bun",
+            Self::Embedded => "the embedded QuickJS",
         })
+    }
+}
+
+/// Which runtime is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// Node or Bun where one is there and new enough, else the embedded one.
+    #[default]
+    Auto,
+    /// Node on PATH.
+    Node,
+    /// Bun on PATH, or the program that `BUN` names.
+    Bun,
+    /// The embedded one.
+    Embedded,
+    /// This program, a Node or a Bun.
+    Program(PathBuf),
+}
+
+impl Choice {
+    /// What `FOREBAY_JS` asks for: `auto`, `node`, `bun`, `quickjs` or the path of a program.
+    pub fn from_env() -> Self {
+        env::var_os("FOREBAY_JS").filter(|named| !named.is_empty()).map_or(Self::Auto, Self::from)
+    }
+}
+
+impl From<OsString> for Choice {
+    fn from(named: OsString) -> Self {
+        match named.to_str() {
+            Some("auto") => Self::Auto,
+            Some("node") => Self::Node,
+            Some("bun") => Self::Bun,
+            Some("quickjs") => Self::Embedded,
+            _ => Self::Program(named.into()),
+        }
     }
 }
 
@@ -39,24 +79,29 @@ impl fmt::Display for Kind {
 pub struct Runtime {
     /// The program.
     pub program: PathBuf,
+    /// What stands in front of the entry file on its command line.
+    pub arguments: Vec<OsString>,
     /// Which one it is.
     pub kind: Kind,
     /// Its version, as it says it, without a leading `v`.
     pub version: String,
 }
 
-/// Why no runtime was found.
+/// Why there is no runtime.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuntimeError {
-    /// Neither is there.
-    #[error(
-        "no JavaScript runtime: install Node 18 or newer (Debian, Ubuntu: `apt install nodejs`), or Bun \
-         (`npm install -g bun`), or let FOREBAY_JS name the program of one"
-    )]
-    None,
+    /// What was asked for is not there.
+    #[error("{}", absent(*wanted))]
+    Absent {
+        /// It; `None` where any would have done and none is inside.
+        wanted: Option<Kind>,
+    },
     /// What is there is too old.
-    #[error("{} is {kind} {version}: forebay live needs Node 18 or Bun 1.1 or newer; FOREBAY_JS names another one", program.display())]
+    #[error(
+        "{} is {kind} {version}: the code needs Node 18 or Bun 1.1 or newer; --runtime or FOREBAY_JS names another one",
+        program.display()
+    )]
     TooOld {
         /// The program.
         program: PathBuf,
@@ -65,29 +110,75 @@ pub enum RuntimeError {
         /// Its version.
         version: String,
     },
-    /// `FOREBAY_JS` names something else.
-    #[error("FOREBAY_JS names {}, which is no Node and no Bun: {reason}", program.display())]
+    /// A program that was named is something else.
+    #[error(
+        "{} is no Node and no Bun: {reason}; --runtime and FOREBAY_JS take node, bun, quickjs, auto or the program of one",
+        program.display()
+    )]
     NotOne {
-        /// What it names.
+        /// What was named.
         program: PathBuf,
         /// What came of asking it for its version.
         reason: String,
     },
 }
 
+fn absent(wanted: Option<Kind>) -> &'static str {
+    match wanted {
+        Some(Kind::Node) => {
+            "Node is not on PATH: install Node 18 or newer (Debian, Ubuntu: `apt install nodejs`), or ask for another \
+             --runtime"
+        }
+        Some(Kind::Bun) => {
+            "Bun is not on PATH: install it (`npm install -g bun`), let BUN name it, or ask for another --runtime"
+        }
+        Some(Kind::Embedded) => {
+            "this forebay was built without the embedded runtime: build it with `--features quickjs`, or ask for another \
+             --runtime"
+        }
+        None => {
+            "no JavaScript runtime, and none is inside: install Node 18 or newer (Debian, Ubuntu: `apt install nodejs`), or \
+             Bun (`npm install -g bun`), or build forebay with `--features quickjs`"
+        }
+    }
+}
+
 impl Runtime {
-    /// The runtime to use: what `FOREBAY_JS` names and nothing else, where it is set; else `node` on PATH, `bun` on
-    /// PATH, the program that `BUN` names. The first that is new enough.
+    /// The embedded runtime, as the binary that carries it says.
+    pub fn embedded(program: PathBuf, arguments: Vec<OsString>, version: &str) -> Self {
+        Self { program, arguments, kind: Kind::Embedded, version: version.to_owned() }
+    }
+
+    /// The runtime that `choice` asks for; `embedded` is the one inside, where there is one. Of Node and Bun it is the
+    /// first that is new enough: `node` on PATH, `bun` on PATH, the program that `BUN` names.
     ///
     /// # Errors
-    /// [`RuntimeError`], with the remedy. The program that is too old is the first that was found.
-    pub fn find() -> Result<Self, RuntimeError> {
-        if let Some(named) = env::var_os("FOREBAY_JS").filter(|named| !named.is_empty()) {
-            return Self::ask(Path::new(&named));
+    /// [`RuntimeError`], with the remedy.
+    pub fn choose(choice: &Choice, embedded: Option<Self>) -> Result<Self, RuntimeError> {
+        match choice {
+            Choice::Program(program) => Self::ask(program),
+            Choice::Embedded => embedded.ok_or(RuntimeError::Absent { wanted: Some(Kind::Embedded) }),
+            Choice::Node => first_good(answers(&nodes()), Kind::Node),
+            Choice::Bun => first_good(answers(&buns()), Kind::Bun),
+            Choice::Auto => Self::any(embedded),
         }
-        let mut candidates: Vec<PathBuf> = ["node", "bun"].iter().filter_map(|name| on_path(name)).collect();
-        candidates.extend(env::var_os("BUN").filter(|named| !named.is_empty()).map(PathBuf::from));
-        first_good(candidates.iter().map(|program| Self::ask(program)))
+    }
+
+    /// What is too old is passed over where there is another.
+    fn any(embedded: Option<Self>) -> Result<Self, RuntimeError> {
+        let both = [nodes(), buns()].concat();
+        match (first_good(answers(&both), Kind::Node), embedded) {
+            (Ok(found), _) => Ok(found),
+            (Err(_), Some(embedded)) => Ok(embedded),
+            (Err(RuntimeError::Absent { .. }), None) => Err(RuntimeError::Absent { wanted: None }),
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// Every Node and Bun that is there, good or too old, and the embedded one.
+    pub fn all(embedded: Option<Self>) -> Vec<Result<Self, RuntimeError>> {
+        let both = [nodes(), buns()].concat();
+        both.iter().map(|program| Self::ask(program)).chain(embedded.map(Ok)).collect()
     }
 
     /// Asks a program for its version.
@@ -110,12 +201,39 @@ impl Runtime {
                 version: version.to_owned(),
             });
         }
-        Ok(Self { program: program.to_owned(), kind, version: version.to_owned() })
+        Ok(Self { program: program.to_owned(), arguments: Vec::new(), kind, version: version.to_owned() })
     }
 }
 
-/// The first runtime that is good; else the first complaint about one that is too old; else none.
-fn first_good(answers: impl Iterator<Item = Result<Runtime, RuntimeError>>) -> Result<Runtime, RuntimeError> {
+impl fmt::Display for Runtime {
+    /// In a line for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.version)?;
+        match self.kind {
+            Kind::Embedded => Ok(()),
+            Kind::Node | Kind::Bun => write!(f, " ({})", self.program.display()),
+        }
+    }
+}
+
+fn nodes() -> Vec<PathBuf> {
+    on_path("node").into_iter().collect()
+}
+
+fn buns() -> Vec<PathBuf> {
+    let named = env::var_os("BUN").filter(|named| !named.is_empty()).map(PathBuf::from);
+    on_path("bun").into_iter().chain(named).collect()
+}
+
+fn answers(programs: &[PathBuf]) -> impl Iterator<Item = Result<Runtime, RuntimeError>> {
+    programs.iter().map(|program| Runtime::ask(program))
+}
+
+/// The first runtime that is good; else the first complaint about one that is too old; else that `wanted` is absent.
+fn first_good(
+    answers: impl Iterator<Item = Result<Runtime, RuntimeError>>,
+    wanted: Kind,
+) -> Result<Runtime, RuntimeError> {
     let mut complaint = None;
     for answer in answers {
         match answer {
@@ -124,7 +242,7 @@ fn first_good(answers: impl Iterator<Item = Result<Runtime, RuntimeError>>) -> R
             Err(_) => {}
         }
     }
-    Err(complaint.unwrap_or(RuntimeError::None))
+    Err(complaint.unwrap_or(RuntimeError::Absent { wanted: Some(wanted) }))
 }
 
 /// Node says `v20.1.0`, Bun `1.1.0`.
@@ -183,13 +301,30 @@ mod tests {
     // An old runtime in front does not hide a good one behind; alone it is named; nothing at all says what to install.
     #[test]
     fn the_first_good_one_is_taken() {
-        let good = || Ok(Runtime { program: "bun".into(), kind: Kind::Bun, version: "1.4.5".into() });
+        let good = || {
+            let (program, version) = ("bun".into(), "1.4.5".into());
+            Ok(Runtime { program, arguments: Vec::new(), kind: Kind::Bun, version })
+        };
         let old = || {
             Err(RuntimeError::TooOld { program: "node".into(), kind: Kind::Node, version: "12.0.0".into() })
         };
-        assert_eq!(first_good([old(), good()].into_iter()), good());
-        assert_eq!(first_good([old()].into_iter()), old());
-        let none = first_good(std::iter::empty()).unwrap_err();
+        assert_eq!(first_good([old(), good()].into_iter(), Kind::Node), good());
+        assert_eq!(first_good([old()].into_iter(), Kind::Node), old());
+        let none = first_good(std::iter::empty(), Kind::Node).unwrap_err();
         assert!(none.to_string().contains("apt install nodejs"), "{none}");
+    }
+
+    // The embedded one is taken where it is asked for and refused, with what to do, where it is not inside; words and
+    // programs are told apart.
+    #[test]
+    fn choices() {
+        let inside = || Some(Runtime::embedded("forebay".into(), vec!["quickjs".into()], "0.16"));
+        assert_eq!(Runtime::choose(&Choice::Embedded, inside()).ok(), inside());
+        let absent = Runtime::choose(&Choice::Embedded, None).unwrap_err();
+        assert!(absent.to_string().contains("--features quickjs"), "{absent}");
+        assert_eq!(Choice::from(OsString::from("quickjs")), Choice::Embedded);
+        assert_eq!(Choice::from(OsString::from("./node")), Choice::Program("./node".into()));
+        let nowhere = Choice::Program("/nowhere/node".into());
+        assert!(matches!(Runtime::choose(&nowhere, inside()), Err(RuntimeError::NotOne { .. })));
     }
 }

@@ -1,7 +1,7 @@
 //! The live host as a process: started, supervised, stopped. The runtimes here are shell scripts, so that each death
 //! happens when the test says so.
 
-use forebay_live::{Event, Live, LiveOptions, Runtime};
+use forebay_live::{Choice, Event, Live, LiveOptions, Runtime};
 use media::{WavFormat, WavWriter};
 use serde_json::json;
 use std::path::Path;
@@ -147,7 +147,7 @@ fn a_dropped_handle_ends_the_host() {
 // The real host under the real runtime says that the piece can't be read, and ends.
 #[test]
 fn the_real_host_reports_a_missing_piece() {
-    let runtime = match Runtime::find() {
+    let runtime = match Runtime::choose(&Choice::from_env(), None) {
         Ok(runtime) => runtime,
         Err(error) => {
             println!("skipped: {error}");

@@ -6,6 +6,8 @@ pub(crate) mod doctor;
 pub(crate) mod hush;
 pub(crate) mod live;
 pub(crate) mod play;
+#[cfg(feature = "quickjs")]
+pub(crate) mod quickjs;
 pub(crate) mod render;
 pub(crate) mod repl;
 pub(crate) mod restart;

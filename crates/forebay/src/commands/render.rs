@@ -15,13 +15,14 @@ use clap::{Args, ValueHint};
 use control::{NoHooks, Server, Settings};
 use device::{CloseError, FileWant, Format, Notice, Supervisor, SupervisorConfig, Want};
 use engine::{EngineConfig, Renderer};
-use live::{Edit, Event, Live, LiveOptions, Runtime};
+use live::{Edit, Event, Live, LiveOptions};
 use media::{SoundFormat, WriteError};
 use protocol::LeadSetting;
 use serde_json::json;
 use units::{ChannelCount, SampleRate};
 
 use crate::cli::{AudioArgs, Lead, UNSAFE_WARNING};
+use crate::code_runtime::{self, RuntimeArgs};
 use crate::commands::live::{as_text, not_started, readable};
 use crate::fresh_file::FreshFile;
 use crate::interrupt::Interrupt;
@@ -53,6 +54,8 @@ pub(crate) struct RenderArgs {
     /// How much of it.
     #[command(flatten)]
     length: LengthArgs,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
 }
 
 /// Renders to the end.
@@ -69,7 +72,7 @@ pub(crate) fn run(args: &RenderArgs, audio: &AudioArgs) -> Result<()> {
     }
     let sound_format = format_of(&args.out)?;
     // Looked for first: without it nothing is begun.
-    let runtime = Runtime::find().map_err(|error| Trouble::new(Exit::NoRuntime, error))?;
+    let runtime = args.runtime.find()?;
     let interrupt = Interrupt::take()?;
     let rate = audio.rate.map_or(Ok(SampleRate::DEFAULT), SampleRate::new)?;
     let channels = audio.channels.map_or(Ok(ChannelCount::STEREO), |n| ChannelCount::new(n.into()))?;
@@ -93,6 +96,7 @@ pub(crate) fn run(args: &RenderArgs, audio: &AudioArgs) -> Result<()> {
     };
     let settings = Settings { socket: socket.display().to_string(), ..Settings::default() };
     let server = Server::start(listener, engine, settings, Arc::new(NoHooks))?;
+    line.say(&format!("forebay: {}", code_runtime::line(&runtime)));
     let mut options = LiveOptions::new(&args.file);
     options.socket = Some(socket);
     options.runtime = Some(runtime);

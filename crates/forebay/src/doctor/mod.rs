@@ -3,6 +3,7 @@
 mod backends;
 pub(crate) mod handoff;
 mod machine;
+mod runtimes;
 
 use protocol::DeviceStatus;
 use serde_json::{Value, json};
@@ -99,6 +100,7 @@ pub(crate) fn examine(audio: &AudioArgs) -> Vec<Finding> {
     }
     findings.push(machine::priority());
     findings.extend(handoff::examine());
+    findings.extend(runtimes::examine());
     findings.push(machine::wakeups());
     findings
 }

@@ -2,7 +2,7 @@
 
 import { Cell } from '../cells.js';
 import { LINE } from '../state.js';
-import { UsageError, checkSeconds, checkSignal, clamped, kept, number, read, sound, write } from './toolbox.js';
+import { SILENCE, UsageError, checkSeconds, checkSignal, clamped, kept, number, read, sound, write } from './toolbox.js';
 
 const LONGEST_S = 60;
 /** Feedback may come this near to going on for ever. */
@@ -13,6 +13,8 @@ const ROOM_S = [0.02987, 0.03341, 0.03869, 0.04283, 0.04691, 0.05003, 0.05459, 0
 /** The lines of a further channel are longer by this part, so that channels differ. */
 const SPREAD = 0.011;
 const LEAST_RT60_S = 0.01;
+/** Slots of one of its lines, and the one behind them. */
+const { offset: OFFSET, at: AT, written: WRITTEN, slots: DAMPED } = LINE;
 /** Loudness of all lines together, about that of what went in. */
 const WET = 0.5;
 
@@ -109,30 +111,55 @@ class Room {
   #heard = new Float64Array(ROOM_S.length);
   #gains = new Float64Array(ROOM_S.length);
   #rt60 = NaN;
+  /** The `s` of the voice that called last, and for it where each line's state begins in the arena. */
+  #owner;
+  #places = [];
 
   constructor(toolbox, channel) {
     this.#toolbox = toolbox;
     this.#lengths = ROOM_S.map((seconds) => Math.round(seconds * (1 + SPREAD * channel) * toolbox.sr));
-    this.#cells = this.#lengths.map((frames) => new Cell('reverb', LINE.slots + 1, frames + 1));
+    this.#cells = this.#lengths.map((frames) => new Cell('reverb', DAMPED + 1, frames + 1));
   }
 
+  /** Eight times `read` and `write`, of whole frames only and without a call in between: an interpreter takes several times
+   *  as long for calls as for the sums. */
   step(s, given, rt60, damping) {
     if (rt60 !== this.#rt60) this.#tune(rt60);
-    const toolbox = this.#toolbox;
-    const { state } = toolbox;
+    if (s !== this.#owner) this.#find(s);
+    const { state, lines } = this.#toolbox;
     const cells = this.#cells;
     const heard = this.#heard;
+    const gains = this.#gains;
+    const lengths = this.#lengths;
+    const places = this.#places;
+    const count = cells.length;
     let sum = 0;
-    for (let i = 0; i < cells.length; i++) {
-      const at = cells[i].at(s);
-      const damped = at + LINE.slots;
-      const y = this.#gains[i] * read(toolbox, at, cells[i].length, this.#lengths[i]);
-      heard[i] = state[damped] = kept(y + damping * (state[damped] - y));
-      sum += heard[i];
+    for (let i = 0; i < count; i++) {
+      const at = places[i];
+      const frames = lengths[i];
+      let y = 0;
+      if (frames <= state[at + WRITTEN]) {
+        const place = (state[at + AT] | 0) - frames;
+        y = gains[i] * lines[(state[at + OFFSET] | 0) + (place < 0 ? place + cells[i].length : place)];
+      }
+      const z = y + damping * (state[at + DAMPED] - y);
+      sum += heard[i] = state[at + DAMPED] = (z > SILENCE || z < -SILENCE) && z - z === 0 ? z : 0;
     }
-    const fed = kept(given) - (2 / cells.length) * sum;
-    for (let i = 0; i < cells.length; i++) write(toolbox, cells[i].at(s), cells[i].length, fed + heard[i]);
+    const fed = kept(given) - (2 / count) * sum;
+    for (let i = 0; i < count; i++) {
+      const at = places[i];
+      const place = state[at + AT] | 0;
+      const z = fed + heard[i];
+      lines[(state[at + OFFSET] | 0) + place] = (z > SILENCE || z < -SILENCE) && z - z === 0 ? z : 0;
+      state[at + AT] = place + 1 === cells[i].length ? 0 : place + 1;
+      state[at + WRITTEN] += 1;
+    }
     return WET * sum;
+  }
+
+  #find(s) {
+    this.#places = this.#cells.map((cell) => cell.at(s));
+    this.#owner = s;
   }
 
   #tune(rt60) {

@@ -41,7 +41,8 @@ export function filters(toolbox) {
         const k = new Coefficients();
         const step = (at, given) => {
           const x = kept(given);
-          const [first, second] = [state[at], state[at + 1]];
+          const first = state[at];
+          const second = state[at + 1];
           const above = x - second;
           const band = k.a1 * first + k.a2 * above;
           const low = second + k.a2 * first + k.a3 * above;

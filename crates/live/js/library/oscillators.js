@@ -10,14 +10,14 @@ const TURN = 2 * Math.PI;
 function advance(state, at, step) {
   const phase = state[at];
   const next = phase + step;
-  const wrapped = next - Math.floor(next);
+  const wrapped = next >= 0 && next < 1 ? next : next - Math.floor(next);
   state[at] = wrapped === wrapped ? wrapped : 0;
   return phase;
 }
 
 /** What rounds the edge at phase 0 off, for an edge from -1 up to 1, `step` of a turn per frame. */
 function edge(phase, step) {
-  const width = Math.abs(step);
+  const width = step < 0 ? -step : step;
   if (phase < width) {
     const x = phase / width;
     return x + x - x * x - 1;
@@ -88,7 +88,7 @@ export function oscillators(toolbox) {
       return (s) => {
         const values = node.b;
         const phase = advance(state, cell.at(s), number(node.a, s) * s.dt);
-        const value = values[Math.floor(phase * values.length)];
+        const value = values[(phase * values.length) | 0];
         return typeof value === 'function' ? number(value, s) : value;
       };
     },

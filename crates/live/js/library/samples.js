@@ -29,7 +29,7 @@ class Cut {
     const { sound, first, last } = this;
     let i = index;
     if (this.loops) i = index < first ? index + last - first : index >= last ? index - (last - first) : index;
-    return i >= 0 && i < sound.length ? sound.frames[i * sound.channels + c] : 0;
+    return i >= 0 && i < sound.length ? sound.frames[(i * sound.channels + c) | 0] : 0;
   }
 
   read(at, c) {

@@ -137,15 +137,15 @@ export function shapes(toolbox) {
     let channels = 0;
     let one = 0;
     const frame = node.frame(MOST_CHANNELS);
-    frame.fill(0);
     for (let i = 0; i < signals.length; i++) {
       const x = sound(signals[i], s);
       if (typeof x === 'number') {
         one += x;
         continue;
       }
-      channels = Math.max(channels, Math.min(x.length, MOST_CHANNELS));
-      for (let c = 0; c < x.length && c < MOST_CHANNELS; c++) frame[c] += x[c];
+      const given = x.length < MOST_CHANNELS ? x.length : MOST_CHANNELS;
+      for (; channels < given; channels++) frame[channels] = 0;
+      for (let c = 0; c < given; c++) frame[c] += x[c];
     }
     if (channels === 0) return one;
     // What has one channel is heard in all.

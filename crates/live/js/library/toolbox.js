@@ -3,7 +3,7 @@
 import { LINE } from '../state.js';
 
 /** What is smaller is silence: without this a tail that fades out for ever costs many times more (denormal numbers). */
-const SILENCE = 1e-20;
+export const SILENCE = 1e-20;
 
 /** A mistake in the use of the language; its place is the caller's. */
 export class UsageError extends Error {
@@ -125,10 +125,12 @@ export function checkSeconds(what, x, most) {
   throw new UsageError(`${what} is a number of seconds above 0, up to ${most}, not ${String(x)}`);
 }
 
+// An index that comes out of state is made a whole number (`| 0`): an interpreter looks up any other by its name.
+
 /** Appends `x` to the line of a window at `at` in the arena, `length` frames long. */
 export function write({ state, lines }, at, length, x) {
-  const place = state[at + LINE.at];
-  lines[state[at + LINE.offset] + place] = kept(x);
+  const place = state[at + LINE.at] | 0;
+  lines[(state[at + LINE.offset] | 0) + place] = kept(x);
   state[at + LINE.at] = place + 1 === length ? 0 : place + 1;
   state[at + LINE.written] += 1;
 }
@@ -139,8 +141,8 @@ export function read({ state, lines }, at, length, frames) {
   if (frames > state[at + LINE.written]) return 0;
   let place = state[at + LINE.at] - frames;
   if (place < 0) place += length;
-  const first = state[at + LINE.offset];
-  const whole = Math.floor(place);
+  const first = state[at + LINE.offset] | 0;
+  const whole = place | 0;
   const x = lines[first + whole];
   const part = place - whole;
   if (part === 0) return x;

@@ -3,17 +3,23 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { binary } from '../../../../sdk/js/testing/daemon.js';
 import { answer } from './sounds.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
+/** Which runtime hosts live: the one that runs this, unless FOREBAY_TEST_HOST is `quickjs`, the embedded one. */
+const embedded = process.env.FOREBAY_TEST_HOST === 'quickjs';
+const RUNTIME = embedded ? [binary(), 'quickjs'] : [process.execPath];
+
 export class LiveProcess {
   #waiting = [];
 
-  /** `options` as `main.js` takes them. The runtime is the one that runs this. */
+  /** `options` as `main.js` takes them. */
   constructor(options) {
     this.events = [];
-    this.child = spawn(process.execPath, [MAIN, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const [program, ...first] = RUNTIME;
+    this.child = spawn(program, [...first, MAIN, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'inherit'] });
     // 'close' comes when all it said was read.
     this.ended = new Promise((resolve) => this.child.once('close', (code) => resolve(code)));
     this.ended.then((code) => this.#end(code));

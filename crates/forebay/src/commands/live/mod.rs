@@ -21,6 +21,7 @@ use protocol::Status;
 use serde_json::json;
 
 use crate::cli::{AudioArgs, UNSAFE_WARNING};
+use crate::code_runtime::{self, RuntimeArgs};
 use crate::commands::status::whole;
 use crate::console::Console;
 use crate::daemon::ensure;
@@ -40,6 +41,7 @@ const EXAMPLES: &str = "\
 Examples:
   forebay live song.js                    play it; every save is heard at once; Ctrl-C fades out
   forebay live song.js --lead 300 --backend null
+  forebay live song.js --runtime quickjs
   forebay live song.js --record take.flac
   forebay live song.js --bars 16 --record take.wav
   forebay live song.js --osc 57120        let osc('/address') in the script hear what comes to that port
@@ -78,6 +80,8 @@ pub(crate) struct LiveArgs {
     /// How much of it.
     #[command(flatten)]
     length: LengthArgs,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
 }
 
 /// Plays the scripts until told to stop.
@@ -100,12 +104,13 @@ pub(crate) fn run(args: &LiveArgs, audio: &AudioArgs) -> Result<()> {
     }
     let record = args.record.as_deref().map(take::recordable).transpose()?;
     // Looked for first: without it no daemon is needed.
-    let runtime = Runtime::find().map_err(|error| Trouble::new(Exit::NoRuntime, error))?;
+    let runtime = args.runtime.find()?;
     let interrupt = Interrupt::take()?;
     let mut line = StatusLine::stderr();
     for note in ensure::daemon(audio)?.0 {
         line.say(&format!("forebay: {note}"));
     }
+    line.say(&format!("forebay: {}", code_runtime::line(&runtime)));
     if audio.is_unsafe {
         line.say(&format!("forebay: {UNSAFE_WARNING}"));
     }

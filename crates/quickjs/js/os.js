@@ -1,0 +1,5 @@
+// The system.
+
+export const platform = () => 'linux';
+
+export default { platform };
