@@ -179,17 +179,25 @@ fn wrong_files() {
     assert_eq!(scene.forebay(&["status"]).code, 4, "no daemon was started");
 }
 
-/// Neither Node nor Bun: what to install, and the code for it.
+/// Neither Node nor Bun: the embedded runtime plays. Who asks for one that is not there is told what to install, with the code
+/// for it.
 #[test]
 fn no_runtime() {
     let scene = Scene::new();
-    std::fs::write(scene.path("song.js"), "play('a', s => 0);\n").unwrap();
-    let mut command = scene.command(&["render", "song.js", "-o", "out.wav", "--seconds", "1"]);
-    command.env("PATH", scene.path("run")).env_remove("FOREBAY_JS").env_remove("BUN");
-    let outcome = run("forebay render", command);
-    assert_eq!(outcome.code, 8, "{}", outcome.err);
-    assert!(outcome.err.contains("apt install nodejs"), "{}", outcome.err);
+    std::fs::write(scene.path("song.js"), "play('a', s => 0.1);\n").unwrap();
+    let render = |more: &[&str]| {
+        let mut command = scene.command(&["render", "song.js", "-o", "out.wav", "--seconds", "1"]);
+        command.args(more).env("PATH", scene.path("run")).env_remove("FOREBAY_JS").env_remove("BUN");
+        run("forebay render", command)
+    };
+    let asked = render(&["--runtime", "node"]);
+    assert_eq!(asked.code, 8, "{}", asked.err);
+    assert!(asked.err.contains("apt install nodejs"), "{}", asked.err);
     assert!(!scene.path("out.wav").exists(), "half a file is left behind");
+    let alone = render(&[]);
+    assert_eq!(alone.code, 0, "{}", alone.err);
+    assert!(alone.err.contains("QuickJS"), "{}", alone.err);
+    assert!(scene.path("out.wav").exists());
 }
 
 /// A source that can't be read to its end is no success, though all before it is played. (The memory of a process can be

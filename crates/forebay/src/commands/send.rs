@@ -39,7 +39,7 @@ pub(crate) struct SendArgs {
     /// Replace the whole piece, as a save does
     #[arg(long)]
     whole: bool,
-    /// What the code is called in messages [default: the file's path, or <send>]
+    /// What the code is called in messages [default: the path of the file]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 }

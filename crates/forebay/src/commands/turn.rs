@@ -16,7 +16,7 @@ Examples:
   forebay turn                            what there is to turn, and how it stands
   forebay turn cutoff=800 level=0.3       knob('cutoff', ..) and knob('level', ..) of the script, from one frame on
   forebay turn /fader/1=0.5 midi:74=1     as if it had come by OSC or MIDI
-  forebay turn cutoff=800 --session song  where several sessions run";
+  forebay turn a=1 --session song         where several sessions run";
 
 /// Arguments of `turn`.
 #[derive(Args, Debug)]

@@ -295,7 +295,7 @@ impl Session {
         self.line.show(line.as_deref().unwrap_or("no daemon answers"));
     }
 
-    fn tell(&mut self, News { piece, mut event, json }: News) -> Result<()> {
+    fn tell(&mut self, News { piece, event, json }: News) -> Result<()> {
         self.course.note(&event)?;
         let is_alone = self.pieces.len() == 1;
         let piece = &mut self.pieces[piece];
@@ -309,11 +309,8 @@ impl Session {
             piece.fatal = Some((what.clone(), message.clone()));
             return Ok(());
         }
-        // What it gave up over says more than how it ended, and has nothing to do with a later end.
-        if let Event::Restarted { reason } = &mut event
-            && let Some((_, message)) = piece.fatal.take()
-        {
-            *reason = message;
+        if matches!(event, Event::Restarted { .. }) {
+            piece.fatal = None;
         }
         if self.json {
             return json.map_or(Ok(()), |json| Ok(terminal::print(&json.to_string())?));

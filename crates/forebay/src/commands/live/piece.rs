@@ -85,7 +85,9 @@ impl Piece {
         let (desk, events) = (server.as_ref().map(|server| Arc::clone(server.desk())), live.take_events());
         let session = name.clone();
         let pass_on = move || {
-            for event in events {
+            let mut gave_up = None;
+            for mut event in events {
+                explain(&mut event, &mut gave_up);
                 let json = as_json(&event).map(|json| with_session(json, &session));
                 if let Some(desk) = &desk {
                     desk.tell(&event, json.as_ref());
@@ -104,6 +106,19 @@ impl Piece {
     /// Where it is talked to, if it can be.
     pub(super) fn desk(&self) -> Option<Arc<Desk>> {
         self.server.as_ref().map(|server| Arc::clone(server.desk()))
+    }
+}
+
+/// What a process gave up over says more than how it ended, and has nothing to do with a later end.
+fn explain(event: &mut Event, gave_up: &mut Option<String>) {
+    match event {
+        Event::Fatal { message, .. } => *gave_up = Some(message.clone()),
+        Event::Restarted { reason } => {
+            if let Some(message) = gave_up.take() {
+                *reason = message;
+            }
+        }
+        _ => {}
     }
 }
 
