@@ -5,10 +5,11 @@ import { HEAD } from './state.js';
 /** Beyond this a sample is no sound: it is cut there and counted. */
 const LOUDEST = 64;
 
-/** Finishes frames `begin .. end` of a player's `out`; `song` is the song frame of `begin`. */
+/** Finishes frames `begin .. end` of a player's `out`; `song` is the song frame of `begin`. What a block voice gave is scrubbed
+ *  already. */
 export function finish(player, begin, end, song, channels) {
   if (begin === end) return;
-  scrub(player, begin, end, song, channels);
+  if (!player.spec.block) scrub(player, begin, end, song, channels);
   for (let c = 0; c < channels; c++) player.last[c] = player.out[(end - 1) * channels + c];
   const { head } = player;
   if (head[HEAD.left] > 0 || head[HEAD.gain] !== 1) applyGain(player.out, head, begin, end, channels);
@@ -26,6 +27,36 @@ function scrub(player, begin, end, song, channels) {
     else out[i] = cut(player, x, song + Math.floor(i / channels) - begin);
   }
   player.peak = player.peak === LOUDEST ? LOUDEST : peak;
+}
+
+/** Takes the `frames` frames that a block voice has filled, from song frame `song` on. */
+export function takeBlock(player, base, frames, song, channels) {
+  const { out, planes } = player;
+  const [left, right] = planes;
+  let { peak } = player;
+  for (let f = 0, i = base; f < frames; f++, i += channels) {
+    let x = left[f];
+    let y = right[f];
+    if (!(x <= peak && x >= -peak && y <= peak && y >= -peak)) {
+      x = louder(player, x, song + f);
+      y = louder(player, y, song + f);
+      peak = player.peak;
+    }
+    out[i] = x;
+    out[i + 1] = y;
+  }
+  for (let c = 2; c < channels; c++) {
+    const plane = planes[c];
+    for (let f = 0; f < frames; f++) out[base + f * channels + c] = louder(player, plane[f], song + f);
+  }
+}
+
+/** A sample that may be louder than any before it. */
+function louder(player, x, frame) {
+  const loud = Math.abs(x);
+  if (!(loud <= LOUDEST)) return cut(player, x, frame);
+  if (loud > player.peak) player.peak = loud;
+  return x;
 }
 
 function cut(player, value, frame) {

@@ -130,17 +130,3 @@ export function takeFrame(player, value, base, channels) {
     player.firstOdd ??= player.signal.n;
   }
 }
-
-/** Takes the block that a block voice has filled. */
-export function takeBlock(player, base, frames, channels) {
-  const { out, planes } = player;
-  const [left, right] = planes;
-  for (let f = 0, i = base; f < frames; f++, i += channels) {
-    out[i] = left[f];
-    out[i + 1] = right[f];
-  }
-  for (let c = 2; c < channels; c++) {
-    const plane = planes[c];
-    for (let f = 0; f < frames; f++) out[base + f * channels + c] = plane[f];
-  }
-}

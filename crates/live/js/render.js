@@ -1,9 +1,9 @@
 // The hot loop: all voices in step, sample by sample, each into its own frames; block voices a quantum at a time before
 // them. Nothing here allocates.
 
-import { finish } from './finish.js';
+import { finish, takeBlock } from './finish.js';
 import { GUARD, NOBODY, pulse } from './guard.js';
-import { QUANTUM, takeBlock, takeFrame } from './player.js';
+import { QUANTUM, takeFrame } from './player.js';
 import { Steps } from './steps.js';
 
 /** Renders song frames `from .. from + frames` of all players into their `out`, beginning at frame `at` there.
@@ -120,7 +120,7 @@ export class Loop {
     signal.n = this.#from + this.#span;
     signal.t = signal.n / this.#rate;
     spec.call.call(spec.self, player.planes, signal);
-    takeBlock(player, base, end - this.#span, channels);
+    takeBlock(player, base, end - this.#span, signal.n, channels);
   }
 
   #renderSteps(end) {

@@ -10,9 +10,14 @@ const TURN = 2 * Math.PI;
 function advance(state, at, step) {
   const phase = state[at];
   const next = phase + step;
-  const wrapped = next >= 0 && next < 1 ? next : next - Math.floor(next);
-  state[at] = wrapped === wrapped ? wrapped : 0;
+  state[at] = next >= 0 && next < 1 ? next : turned(next);
   return phase;
+}
+
+/** A phase within its turn; what is no number begins anew. */
+function turned(phase) {
+  const wrapped = phase - Math.floor(phase);
+  return wrapped === wrapped ? wrapped : 0;
 }
 
 /** What rounds the edge at phase 0 off, for an edge from -1 up to 1, `step` of a turn per frame. */
@@ -48,7 +53,15 @@ export function oscillators(toolbox) {
       hz(name),
     );
 
-  const sin = oscillator('sin', (node, cell) => (s) => Math.sin(TURN * advance(state, cell.at(s), number(node.a, s) * s.dt)));
+  // The one that is used most, with what it calls written out.
+  const sin = oscillator('sin', (node, cell) => (s) => {
+    const hz = node.a;
+    const at = s === cell.owner ? cell.offset : cell.at(s);
+    const phase = state[at];
+    const next = phase + (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
+    state[at] = next >= 0 && next < 1 ? next : turned(next);
+    return Math.sin(TURN * phase);
+  });
 
   const phasor = oscillator('phasor', (node, cell) => (s) => advance(state, cell.at(s), number(node.a, s) * s.dt));
 
