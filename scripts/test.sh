@@ -38,11 +38,10 @@ step_javascript() {
     if node_is_enough; then (cd "$folder" && note "node $(node --version), $folder" && node --test) || return 1; ran=1; fi
     if have bun; then (cd "$folder" && note "bun $(bun --version), $folder" && bun test) || return 1; ran=1; fi
   done
-  # What drives the live host as a process, with the embedded runtime as that process. Not edits.test.js, which saves without
-  # a pause: an interpreter on one thread tries code in time that it would need to render.
+  # What drives the live host as a process, with the embedded runtime as that process.
   if node_is_enough; then
     (cd crates/live/js && note "the embedded runtime, crates/live/js" \
-      && FOREBAY_TEST_HOST=quickjs node --test $(grep -lE 'testing/(process|played)\.js' test/*.test.js | grep -v edits)) || return 1
+      && FOREBAY_TEST_HOST=quickjs node --test $(grep -lE 'testing/(process|played)\.js' test/*.test.js)) || return 1
   fi
   [ $ran = 1 ] || { note "SKIPPED: no JavaScript runtime"; }
 }
