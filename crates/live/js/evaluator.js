@@ -389,6 +389,7 @@ export class Evaluator {
     const plays = { failed, windows: arena.describe(), sources: this.#program.sources };
     const { daemon, rateHz, channels } = setup;
     this.#keep?.note({ ...plays, daemon, rateHz, channels });
-    this.#say({ ...plays, kind: 'players', names: players.map((player) => player.name) });
+    const places = players.map((player) => this.#program.placeOf(player));
+    this.#say({ ...plays, kind: 'players', names: players.map((player) => player.name), places });
   }
 }

@@ -272,7 +272,7 @@ export class Host {
     const what = loss.cause === 'hang' ? 'hang' : 'end';
     const message = describe(loss);
     if (revision === undefined) {
-      this.#tell({ event: 'fault', what, voice: name, message: `${message}: ${consequence(loss)}` });
+      this.#tell({ event: 'fault', what, voice: name, ...loss.place, message: `${message}: ${consequence(loss)}` });
     } else {
       const { source, file, sent } = this.#answered(revision, files);
       const line = lineNaming(source, name);

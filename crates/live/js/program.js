@@ -2,7 +2,7 @@
 // they make the same voices and names.
 
 import path from 'node:path';
-import { keepPlaces, locate } from './places.js';
+import { keepPlaces, lineOf, locate, placeIn } from './places.js';
 import { checkRoom, needed, played } from './sent.js';
 
 /** What a piece does to names: others look at it only when they want to know. */
@@ -59,6 +59,16 @@ export class Program {
   /** Its sound files, as `{ path, stamp }`. */
   get sounds() {
     return this.sources.flatMap(({ sounds }) => [...sounds].map(([file, stamp]) => ({ path: file, stamp })));
+  }
+
+  /** Where a voice that plays is declared, as a message has it. */
+  placeOf({ spec }) {
+    if (spec.place === undefined) {
+      const texts = new Map(this.sources.flatMap((source) => [...source.texts]));
+      const { file, line, column } = placeIn(spec.site?.stack, texts);
+      spec.place = { file, line, column, source_line: lineOf(texts.get(file), line) };
+    }
+    return spec.place;
   }
 
   /** An error as a message, with its place; `late` says that nobody called what threw it, be it code that was only tried. */

@@ -18,8 +18,9 @@ const RENDER_PATIENCE_MS = 30000;
 const MOST_ACCIDENTS = 2;
 
 /** Tells through `handlers`: `message(message)` for what the evaluator says; `gone(loss)` when a successor takes over,
- *  where `loss` is `{ cause, error, revision, files, topLevel, name, silent }`: `cause` is `hang` or `end`, `revision` that
- *  of the code that was tried, if it was that, `silent` whether nothing plays; `broken(error)` when no successor helps. */
+ *  where `loss` is `{ cause, error, revision, files, topLevel, name, place, silent }`: `cause` is `hang` or `end`, `revision`
+ *  that of the code that was tried, if it was that, `place` where the voice is declared that played, `silent` whether nothing
+ *  plays; `broken(error)` when no successor helps. */
 export class EvaluatorThread {
   handlers;
   #shared = makeShared();
@@ -27,7 +28,7 @@ export class EvaluatorThread {
   #worker;
   #spare;
   #setup;
-  #players = { names: [], failed: [], windows: [], sources: [] };
+  #players = { names: [], places: [], failed: [], windows: [], sources: [] };
   /** The code that is tried, until it is answered. */
   #trial = { names: [] };
   #guilty = [];
@@ -179,7 +180,8 @@ export class EvaluatorThread {
     const who = { topLevel: voice === TOP_LEVEL, name: voice > 0 ? names[voice - 1] : undefined };
     // With nobody's code running, what was tried and is not answered has left something behind: a promise, a microtask.
     const tried = running !== PLAYING ? running : voice === NOBODY || voice === IDLE ? this.#trial.revision : undefined;
-    return tried > 0 ? { ...who, revision: tried, files: this.#trial.files } : who;
+    if (tried > 0) return { ...who, revision: tried, files: this.#trial.files };
+    return { ...who, place: this.#players.places[voice - 1] };
   }
 
   /** User code does not come back, or has ended the thread: a successor goes on from the last snapshot. */
