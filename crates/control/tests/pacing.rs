@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use common::hostile::Hostile;
-use common::{Pace, Stage, Wire, assert_is_signal, frames_of_signal, play};
+use common::{Pace, Stage, Wire, assert_is_signal, frames_of_signal, hello, play};
 use forebay_control::Settings;
 use producer::{CallError, ChannelCount, Connect, OpenError};
 use protocol::{FromDaemon, HandOff, Hello, LeadSetting, LeadWord, Notification, StatusRequest, VoiceOpen};
@@ -65,14 +65,7 @@ fn both_hand_offs_play() {
 fn a_descriptor_is_preferred() {
     let stage = Stage::new();
     let mut wire = Wire::connect(&stage.socket());
-    let hello = wire.call(&Hello {
-        protocol: protocol::PROTOCOL_VERSION,
-        layout: session::layout::LAYOUT_VERSION,
-        client: "test".into(),
-        pid: None,
-        handoff: vec![HandOff::Path, HandOff::Scm],
-        lead_ms: None,
-    });
+    let hello = wire.call(&Hello { handoff: vec![HandOff::Path, HandOff::Scm], ..hello("test") });
     assert_eq!(hello.control.unwrap().handoff, HandOff::Scm);
 }
 

@@ -2,10 +2,8 @@
 
 mod common;
 
-use common::{Honest, Pace, Stage, Wire, play};
-use protocol::{
-    ErrorWord, HandOff, Hello, MainChanged, MainSet, Notification, Ping, StatusRequest, VoiceRef, VoiceSet,
-};
+use common::{Honest, Pace, Stage, Wire, hello, play};
+use protocol::{ErrorWord, MainChanged, MainSet, Notification, Ping, StatusRequest, VoiceRef, VoiceSet};
 use units::Decibels;
 
 const UNSAFE: MainSet = MainSet { ceiling_db: None, is_unsafe: true };
@@ -17,14 +15,7 @@ const fn ceiling(db: f64) -> MainSet {
 /// A connection with a session called `client`.
 fn session(stage: &Stage, client: &str) -> Wire {
     let mut wire = Wire::connect(&stage.socket());
-    wire.call(&Hello {
-        protocol: protocol::PROTOCOL_VERSION,
-        layout: session::layout::LAYOUT_VERSION,
-        client: client.into(),
-        pid: None,
-        handoff: vec![HandOff::Path],
-        lead_ms: None,
-    });
+    wire.call(&hello(client));
     wire
 }
 

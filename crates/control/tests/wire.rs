@@ -7,24 +7,13 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
 use common::hostile::Hostile;
-use common::{Honest, Pace, Stage, Wire, assert_is_signal, play};
+use common::{Honest, Pace, Stage, Wire, assert_is_signal, hello, play};
 use forebay_control::Settings;
 use protocol::{
-    CloseMode, Closing, Devices, ErrorWord, EvictReason, FromDaemon, HandOff, Hello, Hush, LeadSetting,
+    CloseMode, Closing, Devices, ErrorWord, EvictReason, FromDaemon, Hello, Hush, LeadSetting,
     MAX_LINE_BYTES, MainSet, Notification, Ping, RecordBegin, RecordStart, RecordStop,
     Shutdown as ShutdownRequest, StatusRequest, StatusWatch, VoiceClose, VoiceOpen, VoiceRef, VoiceSet,
 };
-
-fn hello(client: &str) -> Hello {
-    Hello {
-        protocol: protocol::PROTOCOL_VERSION,
-        layout: session::layout::LAYOUT_VERSION,
-        client: client.into(),
-        pid: None,
-        handoff: vec![HandOff::Path],
-        lead_ms: None,
-    }
-}
 
 fn word<T: std::fmt::Debug>(outcome: Result<T, protocol::ErrorObject>) -> ErrorWord {
     outcome.expect_err("must be refused").word().expect("our errors have a word")

@@ -48,7 +48,7 @@ export function enter(timeline, trial, { at, lastChange, onFailure }) {
   const change = plan(timeline, trial, song);
   const cover = rehearse(timeline, change, { song, began, onFailure });
   const coverMs = performance.now() - began;
-  take(timeline, change, song);
+  take(timeline, change);
   if (beginning) frame = beginNow(timeline);
   publish(timeline, frame, cover);
   timeline.snapshots.keep();
@@ -75,7 +75,8 @@ function plan(timeline, trial, song) {
   const joined = trial.players.filter((player) => !names.has(player.name));
   const leaving = timeline.players.filter((player) => !trial.score.voices.has(player.name));
   const staying = leaving.filter(goesOn);
-  return { trial, joined, leaving, staying, players: [...trial.players, ...staying], before: timeline.players.map(({ endAt, heldUntil }) => ({ endAt, heldUntil })) };
+  const before = timeline.players.map(({ endAt, heldUntil }) => ({ endAt, heldUntil }));
+  return { trial, joined, leaving, staying, players: [...trial.players, ...staying], before };
 }
 
 /** Renders the cover of the new future and returns how many frames it has. Where the new code fails, all is as before. */
@@ -117,7 +118,7 @@ function undo(timeline, { trial, before }, onFailure) {
 }
 
 /** The new code is what plays. */
-function take(timeline, { trial, leaving, staying, players }, song) {
+function take(timeline, { trial, leaving, staying, players }) {
   trial.adopt();
   for (const player of leaving) if (!staying.includes(player)) timeline.arena.releaseVoice(player.name);
   timeline.players = players;
@@ -169,6 +170,8 @@ export function moveOrigin(timeline, frame) {
   for (const player of timeline.players) {
     const ring = timeline.rings.get(player.name);
     if (player.endAt <= timeline.head) continue;
+    // What was written further than the rest lies on the time line before.
+    player.heldUntil = -Infinity;
     ring.start(frame >>> 0, timeline.commit.next);
     timeline.noteRing(ring);
   }

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 
 /** The longest sound, and all that are kept. */
-export const MOST_S = 600;
+const MOST_S = 600;
 const MOST_BYTES = 512 * 1024 * 1024;
 const READ_BYTES = 1024 * 1024;
 

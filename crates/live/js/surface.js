@@ -10,7 +10,7 @@ const PLAY_SLOTS = 128;
 /** Slots of `mem`, unless `{ slots }` asks for another number. */
 const KANON_SLOTS = 1024;
 /** A session has 64 rings. */
-export const MOST_VOICES = 64;
+const MOST_VOICES = 64;
 const LONGEST_NAME_BYTES = 64;
 const MOST_GAIN_DB = 24;
 const MOST_BPM = 1000;

@@ -8,6 +8,8 @@ import { Score } from './surface.js';
 
 /** What the first cover of a process that rejoins may take. */
 const REJOIN_GUARD_S = 0.03;
+/** How long it renders unheard at most to be in phase. */
+const MOST_CHASE_MS = 1000;
 
 /** Makes `sources`, the code that played, play on where it was written to; `rehearse(source, add)` gives its trial,
  *  `announce()` tells who plays. A voice that is not there any more ends where it was written to. Returns `{ score,
@@ -68,17 +70,25 @@ export function rejoin(timeline, trials, { end, onFailure }) {
   return enter(timeline, trials.at(-1), { at: song + timeline.origin, onFailure });
 }
 
-/** Renders from the head up to a song frame that can be begun with in time, unheard, and returns it. */
+/** Renders from the head up to a song frame that can be begun with in time, unheard, and returns it. What renders hardly
+ *  faster than it plays would chase the clock for ever: after a while it goes on where it is. */
 function catchUp(timeline, { end, onFailure }) {
   const { control, origin, setup, chunk } = timeline;
   const guard = control.blockFrames + Math.ceil(REJOIN_GUARD_S * setup.rateHz);
+  const earliest = () => {
+    timeline.refresh();
+    return Math.max(end, timeline.now + guard);
+  };
+  const until = performance.now() + MOST_CHASE_MS;
   let song = timeline.head;
+  let due = earliest();
   timeline.rehearsing = true;
-  for (timeline.refresh(); song + origin < Math.max(end, timeline.now + guard); timeline.refresh()) {
+  for (; song + origin < due && performance.now() < until; due = earliest()) {
     timeline.render(timeline.players, song, chunk, 0, onFailure);
     song += chunk;
   }
   timeline.rehearsing = false;
+  if (song + origin < due) timeline.origin = due - song;
   return song;
 }
 

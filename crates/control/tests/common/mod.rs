@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use engine::{Block, EngineConfig, MainStats, Renderer, VoiceId, VoiceStats};
 use forebay_control::{Hooks, Server, Settings};
 use producer::{Connect, Session, Voice};
-use protocol::{Call, FromDaemon, LineBuffer, Method, Notification, Status, StatusRequest, VoiceOpen};
+use protocol::{
+    Call, FromDaemon, HandOff, Hello, LineBuffer, Method, Notification, Status, StatusRequest, VoiceOpen,
+};
 use ring::BroadcastReader;
 use units::{ChannelCount, SampleRate};
 
@@ -23,6 +25,18 @@ use units::{ChannelCount, SampleRate};
 pub const BLOCK: usize = 256;
 /// Nothing in a test takes longer, however busy the machine is; reached only by a test that fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The greeting of a producer called `client`, which takes memory by its path.
+pub fn hello(client: &str) -> Hello {
+    Hello {
+        protocol: protocol::PROTOCOL_VERSION,
+        layout: session::layout::LAYOUT_VERSION,
+        client: client.into(),
+        pid: None,
+        handoff: vec![HandOff::Path],
+        lead_ms: None,
+    }
+}
 
 /// What the hooks were told.
 #[derive(Default)]

@@ -16,58 +16,54 @@ play('random', s => 0.1 * s.random());
 `;
 const NAMES = ['sine', 'writes', 'reads', 'window', 'library', 'block', 'random'];
 
-/** Keeps a stage from making code for its voices. */
-function general(stage) {
-  stage.evaluator.timeline.loop.specialise = () => {};
+/** Runs `play(stage)` where code is made for the voices and where none is: both hear the same of `names`. Then `look` at the
+ *  first of them. */
+function onBoth(play, names, look) {
+  staged((special) =>
+    staged((plain) => {
+      plain.evaluator.timeline.loop.specialise = () => {};
+      for (const stage of [special, plain]) play(stage);
+      for (const name of names) assertSame(special, plain, name);
+      look(special);
+    }),
+  );
 }
 
 // Code that is made for the voices gives the bits of the general loop, and a change after it those of one before.
 test('code made for the voices gives the same bits', () =>
-  staged((special) =>
-    staged((plain) => {
-      general(plain);
-      for (const stage of [special, plain]) {
-        stage.save(PIECE);
-        stage.play(SECOND);
-        stage.save(`${PIECE}play('more', s => 0.1);`);
-        stage.play(SECOND);
-      }
-      const { loop, players } = special.evaluator.timeline;
-      assert.ok(loop.isSpecialFor(players), 'there is such code');
-      for (const name of NAMES) assertSame(special, plain, name);
-    }),
+  onBoth(
+    (stage) => {
+      stage.save(PIECE);
+      stage.play(SECOND);
+      stage.save(`${PIECE}play('more', s => 0.1);`);
+      stage.play(SECOND);
+    },
+    NAMES,
+    ({ evaluator: { timeline } }) => assert.ok(timeline.loop.isSpecialFor(timeline.players), 'there is such code'),
   ));
 
 // A voice that throws in code made for it falls silent from its last frame, and the others go on from the same sample.
-test('a voice that throws late', () => {
-  const source = `${PIECE}play('throws', s => { if (s.n > 60000) throw new Error('late'); return 0.3; });`;
-  staged((special) =>
-    staged((plain) => {
-      general(plain);
-      for (const stage of [special, plain]) {
-        stage.save(source);
-        stage.play(2 * SECOND);
-      }
-      for (const name of [...NAMES, 'throws']) assertSame(special, plain, name);
-      const fault = special.said.find(({ kind }) => kind === 'fault');
+test('a voice that throws late', () =>
+  onBoth(
+    (stage) => {
+      stage.save(`${PIECE}play('throws', s => { if (s.n > 60000) throw new Error('late'); return 0.3; });`);
+      stage.play(2 * SECOND);
+    },
+    [...NAMES, 'throws'],
+    (stage) => {
+      const fault = stage.said.find(({ kind }) => kind === 'fault');
       assert.deepEqual([fault.voice, fault.frame, fault.line], ['throws', 60001, 13]);
-      assert.equal(special.left('throws').at(-1), 0);
-    }),
-  );
-});
+      assert.equal(stage.left('throws').at(-1), 0);
+    },
+  ));
 
 // A fade that a voice asks for while it plays begins at the same frame, whoever runs the loop.
-test('a mute from inside a voice', () => {
-  const source = `${PIECE}play('hand', s => { if (s.n === 60000) mute('block', 0.01); if (s.n === 70000) unmute('block', 0.01); return 0; });`;
-  staged((special) =>
-    staged((plain) => {
-      general(plain);
-      for (const stage of [special, plain]) {
-        stage.save(source);
-        stage.play(2 * SECOND);
-      }
-      for (const name of NAMES) assertSame(special, plain, name);
-      assert.ok(special.left('block').some((x, i, all) => x === 0 && all[i + 1] === 0), 'it was muted');
-    }),
-  );
-});
+test('a mute from inside a voice', () =>
+  onBoth(
+    (stage) => {
+      stage.save(`${PIECE}play('hand', s => { if (s.n === 60000) mute('block', 0.01); if (s.n === 70000) unmute('block', 0.01); return 0; });`);
+      stage.play(2 * SECOND);
+    },
+    NAMES,
+    (stage) => assert.ok(stage.left('block').some((x, i, all) => x === 0 && all[i + 1] === 0), 'it was muted'),
+  ));

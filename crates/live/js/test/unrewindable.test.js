@@ -58,3 +58,17 @@ test('a successor while it is held', () =>
     assert.ok(Math.max(...left.slice(-960)) > 0.29);
     assert.ok(Math.abs(stage.left('level').at(-1) - 1) < 1e-6);
   }));
+
+// A song that is lost while it is held begins anew for all voices at one frame.
+test('a song that is lost while it is held', () =>
+  staged((stage) => {
+    stage.save(OWN);
+    stage.play(9600);
+    turn(stage, 1);
+    for (let n = 0; n < 500; n++) stage.block();
+    stage.play(9600);
+    const { timeline } = stage.evaluator;
+    assert.deepEqual(stage.said.filter(({ kind }) => kind === 'lost').length, 1);
+    for (const [name, ring] of timeline.rings) assert.equal(ring.nextVoiceFrame, (timeline.head + timeline.origin) >>> 0, name);
+    assert.ok(Math.max(...stage.left('own').slice(-960)) > 0.29);
+  }));
