@@ -4,6 +4,7 @@
 import path from 'node:path';
 import { listen, tell } from './messages.js';
 import { EvaluatorThread } from './thread.js';
+import { tuneV8 } from './v8.js';
 
 const options = JSON.parse(process.argv[2] ?? '{}');
 if (typeof options.file !== 'string') {
@@ -28,6 +29,7 @@ const stop = () => (host ? host.stop(50) : exit(0));
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, stop);
 // Ctrl-C reaches the parent, which says what it means.
 process.on('SIGINT', () => {});
+await tuneV8();
 // The evaluator loads and warms up on its own thread while this one loads the rest and connects.
 const thread = new EvaluatorThread();
 const { Host } = await import('./host.js');

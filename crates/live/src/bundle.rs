@@ -65,6 +65,7 @@ const FILES: &[(&str, &str)] = bundle![
     "crates/live/js/transport.js",
     "crates/live/js/trial.js",
     "crates/live/js/turn.js",
+    "crates/live/js/v8.js",
     "crates/live/js/vendor/acorn-LICENSE",
     "crates/live/js/vendor/acorn.cjs",
     "crates/live/js/warm.js",

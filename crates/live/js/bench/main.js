@@ -4,6 +4,7 @@
 
 import { collections } from './garbage.js';
 import { Stage } from '../testing/stage.js';
+import { tuneV8 } from '../v8.js';
 
 const RATE = 48000;
 /** A session has 64 voices at most; what 100 would cost follows from what one does. */
@@ -84,6 +85,7 @@ function costsOf(kind, make) {
   return [general, special];
 }
 
+await tuneV8();
 const times = (ns) => `${(1e9 / RATE / AS_IF / ns).toFixed(1)}x`.padStart(7);
 const { bun, node } = process.versions;
 console.log(`${bun ? `bun ${bun}` : `node ${node}`}: ns per voice and frame, and real time for ${AS_IF} voices on one core`);
