@@ -7,29 +7,15 @@ import { compile } from './compile.js';
 import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL, pulse } from './guard.js';
 import { Player, Signal } from './player.js';
 import { SourceError, lineOf, locate, placeIn } from './places.js';
+import { Shadow } from './shadow.js';
 import { Sharing } from './shared.js';
 import { HEAD, random, seed } from './state.js';
 import { NAMES, Score, values } from './surface.js';
 
 /** Louder than this (+18 dBFS) is no music. */
 const BLAST = 8;
-/** Frames per round of the shadow run. */
-const ROUND = 128;
-/** The shadow run goes on until the closures are warm (the cost of a round has settled) within these bounds. */
-const LEAST_WARM_MS = 2.5;
-const MOST_WARM_MS = 8;
-const MOST_ROUNDS = 64;
-/** A render knows no time: so many rounds, on every machine. */
-const RENDER_ROUNDS = 16;
-/** Code that seems too slow gets this long to become warm, and so many rounds, since the machine may have been busy with
- *  something else in one or two of them; but never longer than the last. */
-const SLOW_PATIENCE_MS = 60;
-const SLOW_ROUNDS = 5;
-const MOST_SLOW_MS = 250;
 /** What helpers remember that were not called for so long, since the code of their voice changed, is forgotten. */
 const UNUSED_S = 60;
-/** Slower than this many times real time is refused. */
-const SLOWEST = 1.1;
 
 /** Runs `source` and its voices in the shadow of what plays. Is what `change.js` needs to make it audible. */
 export class Trial {
@@ -331,76 +317,22 @@ export class Trial {
     return new Player(spec, window, signal);
   }
 
-  /** Renders on the state at hand, from the head on. Who plays already is not judged, and forgets what befell it here. */
+  /** Who plays already is not judged. */
   #shadow() {
-    const alive = this.players.filter((player) => !player.failed);
-    // Its code would be where it can't be brought back from.
-    const held = this.players.filter((player) => !player.isRewindable);
-    const heldUntil = held.map((player) => player.heldUntil);
-    for (const player of held) player.heldUntil = Infinity;
-    for (const player of this.players) {
-      player.forget();
-      player.head[HEAD.gain] = player.head[HEAD.target] = 1;
-      player.head[HEAD.left] = 0;
-    }
-    try {
-      this.costMsPerFrame = this.#warm() / ROUND;
-      this.judge(this.players.filter((player) => this.answersFor(player)));
-      if (!this.#timeline.setup.render) this.#judgeSpeed();
-    } finally {
-      for (const player of alive) if (player.failed) player.revive();
-      for (const player of this.players) player.forget();
-      for (const [i, player] of held.entries()) player.heldUntil = heldUntil[i];
-    }
-  }
-
-  /** Renders rounds until the closures are warm, the first of them twice: whose two results differ can't be rewound.
-   *  Returns what the fastest took in ms. */
-  #warm() {
-    const { arena, setup, head } = this.#timeline;
-    const start = arena.all.slice(0, arena.used);
-    const began = performance.now();
-    this.#round(head);
-    const first = this.players.map((player) => player.out.slice(0, ROUND * setup.channels));
-    arena.all.set(start);
-    this.#prepareCells();
-    let cost = this.#round(head);
-    this.unrewindable = this.players.filter((player, i) => first[i].some((x, k) => !Object.is(x, player.out[k])));
-    let best = cost;
-    for (let n = 2; !this.#isWarm(n, { cost, best, elapsed: performance.now() - began }); n++) {
-      cost = this.#round(head + (n - 1) * ROUND);
-      best = Math.min(best, cost);
-    }
-    return best;
-  }
-
-  #isWarm(rounds, { cost, best, elapsed }) {
-    if (this.#timeline.setup.render) return rounds >= RENDER_ROUNDS;
-    const settled = elapsed > LEAST_WARM_MS && cost <= 1.2 * best;
-    if (!settled && elapsed <= MOST_WARM_MS && rounds < MOST_ROUNDS) return false;
-    if (this.#speed(best) >= SLOWEST || elapsed > MOST_SLOW_MS) return true;
-    return elapsed > SLOW_PATIENCE_MS && rounds >= SLOW_ROUNDS;
-  }
-
-  #speed(roundMs) {
-    return (ROUND / this.#timeline.setup.rateHz) * 1000 / roundMs;
-  }
-
-  /** Renders one round and returns what it took in ms. */
-  #round(from) {
-    const { setup, loop } = this.#timeline;
-    for (const player of this.players) player.reserve(ROUND, setup.channels);
-    const began = performance.now();
-    loop.run(this.players, from, ROUND, 0, (player, error) => {
-      if (this.answersFor(player)) this.failed(player, error);
+    const shadow = new Shadow(this.#timeline, this.players, {
+      again: () => this.#prepareCells(),
+      onFailure: (player, error) => {
+        if (this.answersFor(player)) this.failed(player, error);
+      },
     });
-    return performance.now() - began;
-  }
-
-  #judgeSpeed() {
-    const speed = this.#speed(this.costMsPerFrame * ROUND);
-    if (this.players.length === 0 || speed >= SLOWEST) return;
-    this.#refuse(this.#slowest(), 'slow', `is too slow: all voices together render at ${speed.toFixed(2)} x real time`);
+    shadow.run(() => {
+      this.judge(this.players.filter((player) => this.answersFor(player)));
+      if (shadow.isTooSlow && !this.#timeline.setup.render) {
+        this.#refuse(shadow.slowest(), 'slow', `is too slow: all voices together render at ${shadow.speed.toFixed(2)} x real time`);
+      }
+    });
+    this.costMsPerFrame = shadow.costMsPerFrame;
+    this.unrewindable = shadow.unrewindable;
   }
 
   #refuse({ name, spec }, kind, what) {
@@ -408,15 +340,6 @@ export class Trial {
     const sourceLine = lineOf(this.sources.get(place.file), place.line);
     const refusal = { kind, file: this.file, ...place, sourceLine, voice: name };
     throw this.#located(new SourceError(`voice ${name} ${what}`, refusal));
-  }
-
-  #slowest() {
-    const costs = this.players.map((player) => {
-      const began = performance.now();
-      this.#timeline.loop.run([player], this.#timeline.head, ROUND, 0, () => {});
-      return performance.now() - began;
-    });
-    return this.players[costs.indexOf(Math.max(...costs))];
   }
 }
 

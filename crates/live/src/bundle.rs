@@ -52,6 +52,7 @@ const FILES: &[(&str, &str)] = bundle![
     "crates/live/js/references.js",
     "crates/live/js/render.js",
     "crates/live/js/sent.js",
+    "crates/live/js/shadow.js",
     "crates/live/js/shared.js",
     "crates/live/js/shelf.js",
     "crates/live/js/snapshots.js",
