@@ -2,10 +2,11 @@
 
 import { parentPort } from 'node:worker_threads';
 import { Control, SharedFile } from '../../../sdk/js/memory.js';
-import { PACING, SLOTS, STATS } from '../../../sdk/js/layout.js';
+import { SLOTS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
 import { Evaluator } from './evaluator.js';
 import { GUARD, IDLE, NOBODY } from './guard.js';
+import { Pacing } from './pacing.js';
 import { locate } from './places.js';
 import { SoundsWanted } from './shelf.js';
 import { LANGUAGE } from './surface.js';
@@ -20,8 +21,6 @@ const STATUS_MS = 250;
 const MOST_WAIT_MS = 500;
 /** Between two turns of knobs. */
 const LEAST_TURN_MS = 8;
-/** Per nap: a stall is half forgotten after two minutes. */
-const STALL_MEMORY = 0.5 ** (NAP_MS / 120000);
 
 warmLoop();
 
@@ -66,10 +65,7 @@ class Thread {
   #busy = false;
   #timer;
   #knobTimer;
-  #turns = 0;
-  #splices = 0;
-  #worstStallMs = 0;
-  #told = new WeakMap();
+  #pacing;
   #stopping = false;
   #stopAt;
   #lastStatus = 0;
@@ -82,6 +78,7 @@ class Thread {
     this.#setup = setup;
     this.#control = new Control(setup.control.path, setup.control.bytes);
     this.#evaluator = new Evaluator(this.#control, setup, shared, say);
+    this.#pacing = new Pacing(this.#control, this.#evaluator.timeline);
     Math.random = this.#evaluator.hooks.random;
   }
 
@@ -184,7 +181,7 @@ class Thread {
       const figures = this.#evaluator.turn(values);
       if (!figures) return;
       this.#turnedMs = performance.now();
-      this.#countChange(figures);
+      this.#pacing.countChange(figures);
       say({ kind: 'turned', engine_frame: figures.engineFrame, guard_ms: figures.guardMs, cover_ms: figures.coverMs + figures.publishMs });
       this.#turn();
       return;
@@ -226,43 +223,47 @@ class Thread {
         return;
       }
       const figures = this.#evaluator.enter(trial, { add });
-      this.#countChange(figures);
+      this.#pacing.countChange(figures);
       // What plays now is told soon.
       this.#lastStatus = 0;
-      say({
-        kind: 'edited',
-        revision,
-        joined: figures.joined,
-        left: figures.left,
-        voices: trial.players.map((player) => player.name),
-        names: trial.names.list(),
-        unrewindable: trial.unrewindable.map((player) => player.name),
-        unrewindable_lines: trial.unrewindable.map((player) => trial.lineOf(player)),
-        seen_ms: seenMs,
-        files: [...trial.sources.keys()],
-        sounds: this.#evaluator.sounds,
-        engine_frame: figures.engineFrame,
-        cover_frames: figures.coverFrames,
-        late_frames: figures.lateFrames,
-        timings_ms: {
-          hand_over: beganMs - seenMs,
-          compile: trial.compileMs,
-          warm: trial.warmMs,
-          cover: figures.coverMs,
-          publish: figures.publishMs,
-          guard: figures.guardMs,
-          total: performance.now() - began,
-        },
-        speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
-        bar_s: this.#evaluator.timeline.transport.barS,
-        ...this.#evaluator.footprint,
-      });
+      const handOverMs = beganMs - seenMs;
+      const totalMs = performance.now() - began;
+      say({ kind: 'edited', revision, seen_ms: seenMs, ...this.#account(trial, figures, { handOverMs, totalMs }) });
     } catch (error) {
       if (trial) this.#evaluator.abandon(trial);
       const located = locate(error, { sources: new Map([[file, source]]), file });
       say({ ...located.toJSON(), kind: 'refused', what: located.kind, revision, files: error.files, sounds: error.sounds });
     }
     this.#turn();
+  }
+
+  /** What is told of `trial`, which plays now. */
+  #account(trial, figures, { handOverMs, totalMs }) {
+    return {
+      joined: figures.joined,
+      left: figures.left,
+      voices: trial.players.map((player) => player.name),
+      names: trial.names.list(),
+      unrewindable: trial.unrewindable.map((player) => player.name),
+      unrewindable_lines: trial.unrewindable.map((player) => trial.lineOf(player)),
+      files: [...trial.sources.keys()],
+      sounds: this.#evaluator.sounds,
+      engine_frame: figures.engineFrame,
+      cover_frames: figures.coverFrames,
+      late_frames: figures.lateFrames,
+      timings_ms: {
+        hand_over: handOverMs,
+        compile: trial.compileMs,
+        warm: trial.warmMs,
+        cover: figures.coverMs,
+        publish: figures.publishMs,
+        guard: figures.guardMs,
+        total: totalMs,
+      },
+      speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
+      bar_s: this.#evaluator.timeline.transport.barS,
+      ...this.#evaluator.footprint,
+    };
   }
 
   /** What `attempt(sounds)` returns, or a promise of it where it asks for sounds first; `sounds` are the stamps of those that
@@ -326,57 +327,25 @@ class Thread {
     const napMs = Math.min(NAP_MS, (this.#setup.leadFrames / this.#setup.rateHz) * 250);
     const due = performance.now() + napMs;
     this.#timer = setTimeout(() => {
-      this.#countStall(performance.now() - due);
+      this.#pacing.woke(performance.now() - due, napMs);
       this.#turn();
     }, napMs);
   }
 
-  /** How late this thread woke up. What is remembered for covers fades over some minutes. */
-  #countStall(lateMs) {
-    this.#worstStallMs = Math.max(this.#worstStallMs, lateMs);
-    const { timeline } = this.#evaluator;
-    timeline.stallS = Math.max(lateMs / 1000, timeline.stallS * STALL_MEMORY);
-  }
-
   /** Signs of life for the daemon, and a status for people now and then. */
   #report() {
-    this.#turns = (this.#turns + 1) >>> 0;
-    this.#control.setWord(PACING.turns, this.#turns);
+    this.#pacing.countTurn();
     const now = performance.now();
     if (now - this.#lastStatus < STATUS_MS) return;
     this.#lastStatus = now;
     this.#closeParked(now);
     this.#evaluator.save();
-    this.#countVoices(this.#evaluator.timeline);
-    this.#control.setWord(PACING.worstStallUs, this.#worstStallMs * 1000);
-    say({ kind: 'status', ...this.#evaluator.status(), worst_stall_ms: this.#worstStallMs });
+    this.#pacing.countVoices();
+    say({ kind: 'status', ...this.#evaluator.status(), worst_stall_ms: this.#pacing.worstStallMs });
   }
 
   #closeParked(now) {
     for (const { name, slot } of this.#evaluator.closeParked(now)) say({ kind: 'close', name, slot });
-  }
-
-  /** All voices are rendered together: each line gets the frames and its share of the time. */
-  #countVoices({ players, rings, renderedFrames, busyMs, longestChunkMs, chunk }) {
-    for (const { name } of players) {
-      const ring = rings.get(name);
-      const told = this.#told.get(ring) ?? { frames: 0, busyUs: 0 };
-      told.frames += renderedFrames;
-      told.busyUs += (busyMs * 1000) / players.length;
-      this.#told.set(ring, told);
-      ring.setStat(STATS.framesRendered, told.frames);
-      ring.setStat(STATS.busyUs, told.busyUs);
-      ring.setStat(STATS.longestChunkUs, longestChunkMs * 1000);
-      ring.setStat(STATS.chunkFrames, chunk);
-    }
-  }
-
-  #countChange({ coverFrames, guardMs, coverMs, publishMs }) {
-    this.#splices += 1;
-    this.#control.setWord(PACING.splices, this.#splices);
-    this.#control.setWord(PACING.changeUs, (coverMs + publishMs) * 1000);
-    this.#control.setWord(PACING.guardFrames, (guardMs / 1000) * this.#setup.rateHz);
-    this.#control.setWord(PACING.coverFrames, coverFrames);
   }
 }
 
