@@ -6,6 +6,8 @@ import { distance } from '../../../sdk/js/layout.js';
 import { connect } from '../../../sdk/js/session.js';
 import { HeldRefusal } from './held.js';
 import { Keep } from './keep.js';
+import { consequence, describe, lineNaming } from './loss.js';
+import { Rings } from './rings.js';
 import { Sounds } from './sounds.js';
 import { Watch } from './watch.js';
 
@@ -41,9 +43,7 @@ export class Host {
   #unanswered = new Map();
   #held;
   #sounds;
-  /** Rings by name, as promises; and those that are being closed. */
-  #rings = new Map();
-  #closing = new Map();
+  #rings;
   /** Voices that the engine's guard silenced: names by slot. */
   #silenced = new Map();
   /** Engine frame of the last change. */
@@ -97,6 +97,7 @@ export class Host {
     this.#sounds = new Sounds(this.#tell, hello.rate_hz);
     const setup = this.#setup(hello);
     this.#leadFrames = setup.leadFrames;
+    this.#rings = new Rings(this.#session, this.#thread, this.#ringParams(setup), this.#tell);
     const kept = this.#kept(setup);
     this.#thread.begin({ ...setup, ...(kept && { recall: true, windows: kept.windows }) });
     // What has changed while nobody looked is a save like any other.
@@ -157,6 +158,11 @@ export class Host {
       folder: path.dirname(this.#options.file),
       sounds: this.#sounds.loaded,
     };
+  }
+
+  #ringParams({ channels, capacityFrames }) {
+    const strip = this.#options.gain_db === undefined ? {} : { gain_db: this.#options.gain_db };
+    return { channels, policy: 'skip', capacity_frames: capacityFrames, ...strip };
   }
 
   /** Until there is a session, what is new waits for it. */
@@ -286,48 +292,14 @@ export class Host {
   }
 
   async #open({ request, names }) {
-    const rings = [];
-    let error;
-    for (const result of await Promise.allSettled(names.map((name) => this.#opened(name)))) {
-      if (result.status === 'fulfilled') rings.push(result.value);
-      else error = result.reason.message;
-    }
+    const { rings, error } = await this.#rings.open(names);
     if (rings.length > 0) this.#leadIs(rings[0].target_lead_frames);
     this.#thread.send({ op: 'rings', request, rings, error });
   }
 
-  /** The ring of a voice: a successor may ask for one that the evaluator before it has asked for. */
-  #opened(name) {
-    if (!this.#rings.has(name)) {
-      const opened = this.#openVoice(name);
-      this.#rings.set(name, opened);
-      opened.catch(() => this.#rings.delete(name));
-    }
-    return this.#rings.get(name);
-  }
-
-  async #openVoice(name) {
-    await this.#closing.get(name);
-    const ring = await this.#session.openRing(this.#voiceParams(name));
-    this.#thread.addRing(ring);
-    return ring;
-  }
-
-  #voiceParams(name) {
-    const { channels, capacityFrames } = this.#setup(this.#session.hello);
-    const strip = this.#options.gain_db === undefined ? {} : { gain_db: this.#options.gain_db };
-    return { name, channels, policy: 'skip', capacity_frames: capacityFrames, ...strip };
-  }
-
   #close({ name, slot }) {
-    this.#thread.dropRing(slot);
-    this.#rings.delete(name);
     this.#silenced.delete(slot);
-    const closed = this.#session.call('voice.close', { slot, mode: 'fade' }).catch((error) => {
-      this.#tell({ event: 'problem', message: error.message });
-    });
-    this.#closing.set(name, closed);
-    closed.finally(() => this.#closing.delete(name));
+    this.#rings.close(name, slot);
   }
 
   /** The daemon's target lead: one for all voices, for none asks for its own. */
@@ -371,29 +343,4 @@ export class Host {
 /** In ms since 1970, as fine as `performance.now`. */
 function now() {
   return performance.timeOrigin + performance.now();
-}
-
-function describe({ cause, error, name, topLevel, revision }) {
-  const who = culprit({ name, topLevel, revision });
-  if (cause !== 'hang') return error ? `${who} ended its thread: ${error.message}` : `${who} ended its thread`;
-  return topLevel ? `${who} does not end` : `${who} does not come back`;
-}
-
-function culprit({ name, topLevel, revision }) {
-  if (name !== undefined) return `voice ${name}`;
-  if (topLevel) return 'the top level of the file';
-  return revision === undefined ? 'the evaluator' : 'a promise or microtask of the file';
-}
-
-function consequence({ name, silent }) {
-  if (silent) return 'nothing plays until the next save';
-  return name === undefined ? 'what played plays on' : 'it is left out until the next save';
-}
-
-/** The line on which a voice is declared, as far as the text shows it. */
-function lineNaming(source, name) {
-  if (source === undefined || name === undefined) return undefined;
-  const quoted = ["'", '"', '`'].map((quote) => source.indexOf(quote + name + quote)).filter((at) => at >= 0);
-  if (quoted.length === 0) return undefined;
-  return source.slice(0, Math.min(...quoted)).split('\n').length;
 }
