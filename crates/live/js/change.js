@@ -207,7 +207,7 @@ function fadePresent(timeline, { trial, joined }, song) {
     if (position !== undefined || joined.includes(player)) player.head[HEAD.begun] = song - (position ?? 0) * timeline.setup.rateHz;
     const seconds = joined.includes(player)
       ? fade ?? (song === 0 ? FADE_S.first : FADE_S.join)
-      : changeFade ?? FADE_S.change;
+      : changeFade ?? score.soloFade ?? FADE_S.change;
     fadeTo(player.head, audible(player, players) ? 1 : 0, seconds * timeline.setup.rateHz);
   }
 }

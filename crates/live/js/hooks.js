@@ -31,7 +31,7 @@ export function makeHooks({ timeline, shelf, desk, console }) {
       target.head[HEAD[member]] = value ? 1 : 0;
       for (const player of loop.players) {
         if (player.endAt < Infinity) continue;
-        fadeTo(player.head, audible(player, loop.players) ? 1 : 0, seconds * setup.rateHz);
+        fadeTo(player.head, audible(player, loop.players) ? 1 : 0, Math.max(seconds * setup.rateHz, setup.crossfadeFrames));
       }
     },
     setPosition: (name, seconds) => {

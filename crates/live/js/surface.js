@@ -25,6 +25,8 @@ export class Score {
     /** Fade in seconds of voices that this score stopped by name; `clear(fade)` sets it for all others. */
     this.stops = new Map();
     this.clearFade = undefined;
+    /** Fade of those that somebody's `solo` or `unsolo` turns off or on. */
+    this.soloFade = undefined;
     /** What `bpm` said. */
     this.tempo = previous?.tempo ?? USUAL;
     /** Whether the file still runs: what it says later, from a promise, would be heard at an unrelated change. */
@@ -84,6 +86,7 @@ function surface(score, { sr, makeMemory, hooks, library }) {
       return;
     }
     atTopLevel('mute, solo and their kin belong in a voice or');
+    if (member === 'solo') score.soloFade = changeFade;
     if (score.voices.has(voice)) Object.assign(score.voices.get(voice), { [member]: value, changeFade });
   };
 

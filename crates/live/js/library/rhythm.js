@@ -14,7 +14,8 @@ const USUAL_GATE = 0.8;
 const MOST_SWING = 0.9;
 const OPTIONS = ['rate', 'swing', 'gate', 'rhythm'];
 const MOST_EUCLID = 256;
-/** A trigger's slots: the frame of its last call and one, so that 0 is never; where it was then; whether a note began. */
+/** A trigger's slots: the frame of its last call and two, so that no frame comes after 0, which is never; where it was then;
+ *  whether a note began. */
 const SEEN = Object.freeze({ frame: 0, step: 1, struck: 2, slots: 3 });
 
 /** What a sequence plays, worked out of its arguments. */
@@ -120,7 +121,7 @@ export function rhythm(toolbox) {
         /** Whether a note begins in this frame. */
         value.trigger = (s) => {
           const at = cell.at(s);
-          const now = s.n + 1;
+          const now = s.n + 2;
           if (state[at + SEEN.frame] === now) return state[at + SEEN.struck];
           const step = stepNow(s);
           const frame = (steps.rate * toolbox.transport.bpm) / (60 * toolbox.sr);

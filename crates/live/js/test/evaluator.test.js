@@ -108,6 +108,25 @@ test('mute, solo and stop', () =>
     assert.ok(largestStep(stage.left('low')) < 0.02);
   }));
 
+// The fade of a solo is that of whom it silences, and of whom its end brings back.
+test('the fade of solo and unsolo', () =>
+  staged((stage) => {
+    const two = `play('a', s => 0.25); play('b', s => 0.5);`;
+    const halfway = () => {
+      stage.play(48000);
+      const [from] = stage.left('b').slice(-48000).map((x, i) => [x, i]).filter(([x]) => x !== stage.left('b').at(-48001)).map(([, i]) => i);
+      return Math.abs(stage.left('b').at(-48000 + from + 12000) - 0.25);
+    };
+    stage.save(two);
+    stage.play(9600);
+    stage.save(`${two}solo('a', 0.5);`);
+    assert.ok(halfway() < 0.01, 'down');
+    assert.equal(stage.left('b').at(-1), 0);
+    stage.save(`${two}unsolo('a', 0.5);`);
+    assert.ok(halfway() < 0.01, 'up');
+    assert.equal(stage.left('b').at(-1), 0.5);
+  }));
+
 // kanon: mem is the voice's own, survives the edit, and the rate comes both ways.
 test('kanon keeps its memory in both forms', () =>
   staged((stage) => {

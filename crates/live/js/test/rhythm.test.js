@@ -66,6 +66,18 @@ test('a trigger strikes in the frame of its step', () => {
   assert.deepEqual(struck("play('x', trigger('....'))", 1.01), []);
 });
 
+// The song fades in: the strike in its first frame is there, and small.
+test('the first step of a song strikes', () => {
+  for (const source of ["trigger('x...')", "seq('c4 e4').trigger"]) {
+    staged((stage) => {
+      const from = stage.save(`play('x', ${source})`).engineFrame - 5000;
+      stage.play(2400);
+      assert.ok(stage.left('x')[from] > 0, source);
+      assert.ok(stage.left('x')[from + 1] === 0, source);
+    }, { render: true });
+  }
+});
+
 test('swing makes every second step late by its part', () => {
   assert.deepEqual(struck("play('x', trigger('x', { rate: 4, swing: 0.5 }))", 0.55), [9000, 12000, 21000, 24000]);
   assert.deepEqual(struck("play('x', trigger('x', { rate: 4, swing: s => 0.5 }))", 0.55), [9000, 12000, 21000, 24000]);

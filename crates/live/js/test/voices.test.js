@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { SINE, onset, residual, staged } from '../testing/stage.js';
+import { SINE, largestStep, onset, residual, staged } from '../testing/stage.js';
 
 const said = (stage, wanted) => stage.said.filter(({ kind }) => kind === wanted);
 
@@ -160,4 +160,13 @@ test('a file that has run says nothing any more', () =>
     assert.equal(stage.evaluator.timeline.arena.used, used);
     stage.save(`play('more', s => 0);`, { add: true });
     assert.deepEqual(stage.evaluator.timeline.players.map(({ name }) => name), ['sine', 'more']);
+  }));
+
+// Also a fade of no time at all has no step that is larger than a cross-fade makes it.
+test('a mute inside a voice without a fade is no step', () =>
+  staged((stage) => {
+    stage.save(`play('a', s => 0.5); play('b', s => { if (s.n === 4800) mute('a', 0); return 0; });`);
+    stage.play(9600);
+    assert.equal(stage.left('a').at(-1), 0);
+    assert.ok(largestStep(stage.left('a')) <= 0.5 / 32 + 1e-6, `${largestStep(stage.left('a'))}`);
   }));
