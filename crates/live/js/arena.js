@@ -112,14 +112,39 @@ export class Arena {
   }
 
   /** What a line remembers, into the beginning of another one; the state is copied already. */
-  #copyLine({ line: from }, { line: to, state }) {
-    const frames = Math.min(from.remembers, to.remembers, state[LINE.written]);
-    const first = (state[LINE.at] - frames + from.slots) % from.slots;
-    const run = Math.min(frames, from.slots - first);
+  #copyLine(before, { line: to, state }) {
+    const { line: from } = before;
+    const [first, run, rest] = remembered(before, to.remembers);
     this.lines.copyWithin(to.offset, from.offset + first, from.offset + first + run);
-    this.lines.copyWithin(to.offset + run, from.offset, from.offset + frames - run);
+    this.lines.copyWithin(to.offset + run, from.offset, from.offset + rest);
     state[LINE.offset] = to.offset;
-    state[LINE.at] = frames % to.slots;
+    state[LINE.at] = (run + rest) % to.slots;
+  }
+
+  /** Lends lines to `windows`, with what theirs remember, so that what is written for trial leaves theirs alone. Returns what
+   *  gives them back. Throws where there is no room. */
+  lendLines(windows) {
+    const lent = [];
+    const giveBack = () => {
+      for (const { window, extent } of lent) {
+        window.state[LINE.offset] = window.line.offset;
+        this.#lineSpace.free(extent);
+      }
+    };
+    for (const window of windows.filter(({ line }) => line)) {
+      const { slots } = window.line;
+      const offset = this.#lineSpace.take(slots);
+      if (offset === undefined) {
+        giveBack();
+        throw new Error(`there is no room to try ${slots} frames more: all lines together have ${this.lines.length}`);
+      }
+      lent.push({ window, extent: { offset, slots } });
+      const [first, run, rest] = remembered(window);
+      this.lines.copyWithin(offset + first, window.line.offset + first, window.line.offset + first + run);
+      this.lines.copyWithin(offset, window.line.offset, window.line.offset + rest);
+      window.state[LINE.offset] = offset;
+    }
+    return giveBack;
   }
 
   /** Makes a planned window the voice's own and frees the one before. */
@@ -172,6 +197,15 @@ export class Arena {
     const times = { unusedSince: undefined, born };
     return { name, key, shape, offset, slots, line, head, state, replaces: undefined, ...times };
   }
+}
+
+/** Where in its line what a window remembers begins, how many frames lie there in one run, and how many are left, which lie at
+ *  the beginning of the line. */
+function remembered({ line, state }, most = line.remembers) {
+  const frames = Math.min(line.remembers, most, state[LINE.written]);
+  const first = (state[LINE.at] - frames + line.slots) % line.slots;
+  const run = Math.min(frames, line.slots - first);
+  return [first, run, frames - run];
 }
 
 /** Only a voice's own window has a head. */

@@ -24,17 +24,20 @@ export class Shadow {
   #players;
   #again;
   #onFailure;
+  #besides;
   /** Of the fastest round. */
   #bestMs = 0;
   /** Those whose two results from one state differ. */
   unrewindable = [];
 
-  /** `again()` brings back the lines of `players`, which a round has written; `onFailure(player, error)` hears of what is thrown. */
-  constructor(timeline, players, { again, onFailure }) {
+  /** `again()` brings back the lines of `players`, which a round has written; `onFailure(player, error)` hears of what is thrown;
+   *  `besides` is what others who will play as well take for a frame, in ms. */
+  constructor(timeline, players, { again, onFailure, besides = 0 }) {
     this.#timeline = timeline;
     this.#players = players;
     this.#again = again;
     this.#onFailure = onFailure;
+    this.#besides = besides;
   }
 
   /** Renders on the state at hand, from the head on, and calls `judge()` while the players know what befell them. Afterwards
@@ -52,7 +55,7 @@ export class Shadow {
       player.head[HEAD.left] = 0;
     }
     try {
-      this.#warm();
+      if (players.length > 0) this.#warm();
       judge();
     } finally {
       for (const player of alive) if (player.failed) player.revive();
@@ -61,17 +64,18 @@ export class Shadow {
     }
   }
 
+  /** Of all voices together. */
   get costMsPerFrame() {
-    return this.#bestMs / ROUND;
+    return this.#bestMs / ROUND + this.#besides;
   }
 
-  /** Times real time, of all players together. */
+  /** Times real time, of all voices together. */
   get speed() {
-    return ((ROUND / this.#timeline.setup.rateHz) * 1000) / this.#bestMs;
+    return 1000 / this.#timeline.setup.rateHz / this.costMsPerFrame;
   }
 
   get isTooSlow() {
-    return this.#players.length > 0 && this.speed < SLOWEST;
+    return this.#players.length > 0 && this.speed < SLOWEST && !this.#timeline.setup.render;
   }
 
   /** The player that takes the most time. */

@@ -69,7 +69,6 @@ export class Trial {
       this.#evaluate(existing, hooks);
       this.#retime(this.#timeline.head);
       this.#build(existing.players, without);
-      this.announce(this.players);
     };
     if (origin !== undefined) snapshots.restore(now - origin, arena);
     this.sounds = hooks.shelf.begin(this.sounds);
@@ -317,22 +316,42 @@ export class Trial {
     return new Player(spec, window, signal);
   }
 
-  /** Who plays already is not judged. */
+  /** Who plays already takes part only where this code may change what it does, or may be too much for all together. */
   #shadow() {
-    const shadow = new Shadow(this.#timeline, this.players, {
+    const { arena, costMsPerFrame, players } = this.#timeline;
+    const others = this.players.filter((player) => !this.#fresh.includes(player));
+    if (!this.sharing.changesOthers) {
+      const besides = others.length === 0 ? 0 : (costMsPerFrame * others.length) / players.length;
+      const shadow = this.#shadowOf(this.#fresh, { besides, isLast: others.length === 0 });
+      if (!shadow.isTooSlow) return;
+    }
+    const giveBack = arena.lendLines(others.flatMap(({ cells }) => cells));
+    try {
+      this.#shadowOf(this.players, { isLast: true });
+    } finally {
+      giveBack();
+    }
+  }
+
+  /** What is too slow is refused where this is the last one to judge that. */
+  #shadowOf(players, { besides, isLast }) {
+    this.announce(players);
+    const shadow = new Shadow(this.#timeline, players, {
+      besides,
       again: () => this.#prepareCells(),
       onFailure: (player, error) => {
         if (this.answersFor(player)) this.failed(player, error);
       },
     });
     shadow.run(() => {
-      this.judge(this.players.filter((player) => this.answersFor(player)));
-      if (shadow.isTooSlow && !this.#timeline.setup.render) {
+      this.judge(players.filter((player) => this.answersFor(player)));
+      if (isLast && shadow.isTooSlow) {
         this.#refuse(shadow.slowest(), 'slow', `is too slow: all voices together render at ${shadow.speed.toFixed(2)} x real time`);
       }
     });
     this.costMsPerFrame = shadow.costMsPerFrame;
     this.unrewindable = shadow.unrewindable;
+    return shadow;
   }
 
   #refuse({ name, spec }, kind, what) {

@@ -280,3 +280,39 @@ test('a block that is too long', () =>
     assert.equal(kind, 'blocks');
     assert.match(message, /at most 1 MiB/);
   }));
+
+// What is sent is tried beside what plays, whose lines remember only what they were given: also where it is refused, where it
+// changes a name that others use and is refused, and where it is too much for all.
+test('the lines of other voices are left alone', () => {
+  const inner = "tri(seq('c4 e4 g4 c5', { rate: 16 }))";
+  const piece = `let f = 1; const of = { d: delay(${inner}, 1, 0.1), b: feedback(${inner}, 1, 0.1, 0.5), r: reverb(${inner}, 0.5, 0.3, 0.5) };
+    play('ref', s => 0.1 * f * (of.d(s) + of.b(s) + of.r(s))); const low = sin(300); play('x', s => 0.1 * low(s));`;
+  const blocks = {
+    mute: "mute('x', 0.01)",
+    'a voice that joins': "play('y', s => 0.1)",
+    'a strip': "strip('x').gain(-6)",
+    NaN: "play('y', s => s.n % 50 === 49 ? NaN : 0)",
+    'a name that others use': "f = 1; play('y', s => 0.1)",
+    'a name that others use, refused': "f = 3; play('y', s => s.n % 50 === 49 ? NaN : 0)",
+    'a name that others use, thrown': 'f = 3; throw 1',
+  };
+  for (const [what, block] of Object.entries(blocks)) {
+    staged((control) =>
+      staged((stage) => {
+        for (const each of [control, stage]) {
+          each.save(piece);
+          each.play(14400);
+        }
+        for (let n = 0; n < 3; n++) {
+          try {
+            send(stage, block);
+          } catch (error) {
+            assert.ok(error instanceof SourceError, error.stack);
+          }
+          for (const each of [control, stage]) each.play(4800);
+        }
+        assert.equal(stage.left('ref').findIndex((x, i) => !Object.is(x, control.left('ref')[i])), -1, what);
+      }),
+    );
+  }
+});
