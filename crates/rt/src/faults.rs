@@ -39,7 +39,7 @@ mod tests {
         let before = minor_faults();
         let mut fresh = vec![0_u8; 64 << 20];
         for page in 0..1024 {
-            fresh[page * 65_536] = std::hint::black_box(1);
+            *std::hint::black_box(&mut fresh[page * 65_536]) = 1;
         }
         // At least one fault, even where huge pages serve 2 MiB with each.
         assert!(minor_faults() > before);
