@@ -6,7 +6,7 @@ use units::SampleRate;
 /// Options of the commands that end by themselves.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct LengthArgs {
-    /// End after so many seconds of sound; the fade at the end lies within them
+    /// End after so many seconds of sound: `live` fades out within them, `render` cuts there, so that what it makes loops
     #[arg(long, value_name = "N", value_parser = seconds, conflicts_with = "bars")]
     seconds: Option<f64>,
     /// End after so many bars, at the tempo with which the piece begins

@@ -2,6 +2,7 @@
 // with the state: what is turned counts from one frame on, in a replay as in play. Until it is turned it is NaN.
 
 import { SESSION } from './arena.js';
+import { GUARD, PLAYING } from './guard.js';
 import { UsageError } from './library/toolbox.js';
 
 /** More knobs than anybody turns. */
@@ -10,27 +11,31 @@ const MOST = 1024;
 const SHAPE = 'outside';
 
 export class Desk {
+  #timeline;
   #arena;
-  /** Of the trial that runs: what it asks for, by key. */
-  #trial;
+  /** Of the trial that runs: how it has windows. */
+  #place;
+  /** What the newest trial has asked for, by key. */
+  #asked = new Map();
   /** Of what plays: what it is said to be, by key. */
   #plays = new Map();
 
-  constructor(arena) {
-    this.#arena = arena;
+  constructor(timeline) {
+    this.#timeline = timeline;
+    this.#arena = timeline.arena;
   }
 
   /** From here on a trial runs, which has a window for each key by `place(key, shape, slots)`. Returns a map that fills with
    *  what it asks for: `{ window, isNew, ...spec }`, by key. */
   begin(place) {
-    const asked = new Map();
-    this.#trial = { place, asked };
-    return asked;
+    this.#asked = new Map();
+    this.#place = place;
+    return this.#asked;
   }
 
   /** The trial is over. */
   end() {
-    this.#trial = undefined;
+    this.#place = undefined;
   }
 
   /** What a trial has asked for plays: with `add` beside what played before. */
@@ -38,22 +43,30 @@ export class Desk {
     this.#plays = new Map(add ? [...this.#plays, ...asked] : asked);
   }
 
-  /** Where the value of `key` lies in the arena. `spec` is what a person is told of it; `call` names the helper. */
-  at(key, spec, call) {
-    const { window } = this.#trial ? this.#ask(key, spec) : this.#plays.get(key) ?? {};
-    if (window === undefined) throw new UsageError(`${call}: what is first asked for while it plays comes too late: name it at the top level`);
-    return window.state.byteOffset / 8;
-  }
-
-  #ask(key, spec) {
-    const { asked, place } = this.#trial;
-    if (asked.has(key)) return Object.assign(asked.get(key), spec);
+  /** Where the value of `key` lies in the arena. `spec` is what a person is told of it. */
+  at(key, spec) {
+    const isTried = this.#place !== undefined || this.#timeline.guard[GUARD.trial] !== PLAYING;
+    const asked = isTried ? this.#asked : this.#plays;
+    const known = asked.get(key);
+    if (known) return placeOf(Object.assign(known, spec));
     if (asked.size === MOST) throw new UsageError(`there are ${MOST} knobs and other values from outside at most`);
     const isNew = this.#arena.window(SESSION, key) === undefined;
-    const window = place(key, SHAPE, 1);
+    const window = this.#place ? this.#place(key, SHAPE, 1) : this.#late(key);
     if (isNew) window.state.fill(NaN);
     asked.set(key, { ...spec, window, isNew });
-    return asked.get(key);
+    return placeOf({ window });
+  }
+
+  /** The window of what a voice asks for while it plays. */
+  #late(key) {
+    const { snapshots, loop, guard } = this.#timeline;
+    const window = this.#arena.plan(SESSION, SHAPE, 1, { key });
+    if (window === this.#arena.window(SESSION, key)) return window;
+    this.#arena.prepare(window);
+    window.born = loop.players[guard[GUARD.voice] - 1]?.signal.n;
+    this.#arena.adopt(window);
+    if (!snapshots.holds(this.#arena.used)) throw new Error('too many values are asked for the first time while it plays');
+    return window;
   }
 
   /** Of `values` by key, those that something which plays listens to, as `[window, value]`. */
@@ -69,4 +82,8 @@ export class Desk {
       return { key, ...spec, value: Number.isNaN(value) ? undefined : value };
     });
   }
+}
+
+function placeOf({ window }) {
+  return window.state.byteOffset / 8;
 }

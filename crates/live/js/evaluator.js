@@ -53,7 +53,7 @@ export class Evaluator {
   /** `setup`: what the host knows of the session. `say(message)` reports to the host. */
   constructor(control, setup, shared, say) {
     this.timeline = new Timeline(control, setup, shared);
-    this.desk = new Desk(this.timeline.arena);
+    this.desk = new Desk(this.timeline);
     this.shelf = new Shelf(setup.folder, setup.sounds?.values());
     this.#say = say;
     if (setup.keep !== undefined) this.#keep = new Keep(setup.keep);

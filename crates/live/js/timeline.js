@@ -7,7 +7,7 @@
 import { EventWriter } from '../../../sdk/js/events.js';
 import { ENGINE, EVENT_KIND, extend } from '../../../sdk/js/layout.js';
 import { Commit } from '../../../sdk/js/ring.js';
-import { Arena } from './arena.js';
+import { Arena, SESSION } from './arena.js';
 import { Loop } from './render.js';
 import { Snapshots } from './snapshots.js';
 import { Transport } from './transport.js';
@@ -181,6 +181,8 @@ export class Timeline {
     if (at === undefined) return false;
     // What a helper called first then had no state before.
     for (const { cells } of players) for (const cell of cells) if (cell.born > at) this.arena.renew(cell);
+    // And what was asked for from outside was not turned yet.
+    for (const { born, state } of this.arena.of(SESSION)) if (born > at) state.fill(NaN);
     restoreHeld();
     this.rehearsing = true;
     while (at < frame) {

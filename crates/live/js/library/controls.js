@@ -23,7 +23,7 @@ export function controls(toolbox) {
           ({ a, b, c, d } = node);
           const said = spec(node);
           usual = said.usual;
-          at = desk.at(key(node), said, `${name}('${a}')`);
+          at = desk.at(key(node), said);
         };
         return () => {
           const x = state[at];

@@ -62,6 +62,34 @@ test('a knob that moves, and a successor', () =>
     assert.ok(Math.abs(stage.left('level').at(-1) - 0.25) < 1e-6);
   }));
 
+// A value that a voice asks for while it plays is there from then on, in a render as well; a rewind behind that has not heard
+// of a turn that came later.
+test('a knob that a voice asks for late', () => {
+  const piece = "play('x', s => s.n < 12000 ? 0.1 : knob('late', 0, 1, 0.4)(s)); play('y', s => osc('/y', 0.2)(s));";
+  for (const render of [false, true]) {
+    staged((stage) => {
+      stage.save(piece);
+      stage.play(24000);
+      assert.deepEqual(stage.said.filter(({ kind }) => kind === 'fault'), []);
+      assert.deepEqual(['x', 'y'].map((name) => Number(stage.left(name).at(-1).toFixed(6))), [0.4, 0.2]);
+    }, { render });
+  }
+  staged((stage) => {
+    stage.save(piece);
+    // The lead reaches beyond where it asks; what plays does not yet.
+    stage.play(6400);
+    turn(stage, { 'knob:late': 0.9, 'osc:/y': 0.3 });
+    stage.save("play('z', s => 0.1)", { add: true });
+    stage.play(24000);
+    assert.deepEqual(stage.said.filter(({ kind }) => kind === 'fault'), []);
+    assert.ok([0.4, 0.9].includes(Number(stage.left('x').at(-1).toFixed(6))));
+    assert.equal(Number(stage.left('y').at(-1).toFixed(6)), 0.3);
+    turn(stage, { 'knob:late': 0.7 });
+    stage.play(9600);
+    assert.equal(Number(stage.left('x').at(-1).toFixed(6)), 0.7);
+  });
+});
+
 // What is no knob is refused, with the words for it.
 test('knobs that can not be', () =>
   staged((stage) => {

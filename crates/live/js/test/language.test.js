@@ -11,16 +11,16 @@ const pieces = [...text.matchAll(/^#+ (.*)\n(?:(?!^#)[^])*?```js\n([^]*?)```/gm)
 /** Where the sound files lie that the manual names. */
 const folder = fileURLToPath(new URL('../../../../examples/js', import.meta.url));
 
-// What the manual shows plays, and is heard.
-for (const [, title, source] of pieces) {
-  test(`docs/language.md: ${title}`, () => {
+// What the manual shows plays, and is heard, live and in a render.
+for (const [[, title, source], render] of pieces.flatMap((piece) => [[piece, false], [piece, true]])) {
+  test(`docs/language.md: ${title}${render ? ', rendered' : ''}`, () => {
     staged((stage) => {
       stage.save(source);
       stage.play(48000);
       assert.deepEqual(stage.said.filter(({ kind }) => kind === 'fault'), []);
       const peak = Math.max(...[...stage.heard.values()].map((samples) => samples.reduce((most, x) => Math.max(most, Math.abs(x)), 0)));
       assert.ok(peak > 0.01 && peak < 1, `${peak}`);
-    }, { folder });
+    }, { folder, render });
   });
 }
 
