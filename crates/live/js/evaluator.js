@@ -8,10 +8,12 @@ import { Desk } from './desk.js';
 import { GUARD, pulse } from './guard.js';
 import { makeHooks } from './hooks.js';
 import { Keep } from './keep.js';
+import { UsageError } from './library/toolbox.js';
 import { Program } from './program.js';
 import { SharedNames } from './shared.js';
 import { HEAD } from './state.js';
 import { Shelf } from './shelf.js';
+import { Slowness, slowest } from './slowness.js';
 import { Score } from './surface.js';
 import { rejoin, rehearseAll, takeOver } from './takeover.js';
 import { Timeline } from './timeline.js';
@@ -45,6 +47,7 @@ export class Evaluator {
   #console;
   #late = new Set();
   #turnedMs = -Infinity;
+  #slowness = new Slowness();
   /** The revision of the windows that the host knows. */
   #announced = 0;
   /** What outlives the process, if the parent has given memory for it. */
@@ -251,9 +254,11 @@ export class Evaluator {
     let space = timeline.space - reserveFrames(timeline);
     while (timeline.lead < target && space >= chunk) {
       if (performance.now() - began > budgetMs) break;
+      const { head, busyMs } = timeline;
       timeline.advance(this.onFailure);
       space -= chunk;
       this.#inspect();
+      this.#judgeSpeed(timeline.head - head, timeline.busyMs - busyMs);
       if (timeline.arena.revision !== this.#announced) this.#announcePlayers();
     }
     this.#keep?.noteEnd(timeline.head + timeline.origin);
@@ -365,10 +370,24 @@ export class Evaluator {
     this.#say({ kind: 'fault', what, voice: player.name, frame, message });
   }
 
-  #failed(player, error) {
+  /** Where what plays can't be rendered in time, the slowest voice is stopped. */
+  #judgeSpeed(frames, ms) {
+    const { timeline } = this;
+    const speed = timeline.setup.render ? undefined : this.#slowness.note(timeline, frames, ms);
+    if (speed === undefined) return;
+    this.#slowness.forget();
+    const players = timeline.players.filter(({ failed, endAt }) => !failed && endAt === Infinity);
+    if (players.length === 0) return;
+    const player = slowest(timeline, players);
+    const error = new UsageError(`voice ${player.name} is too slow: all voices together render at ${speed.toFixed(2)} x real time: it is left out until the next save`);
+    this.#failed(player, error, 'slow');
+    player.fail(error);
+  }
+
+  #failed(player, error, what = 'throw') {
     player.failed = error;
     const located = this.#program.locate(error, { player });
-    this.#say({ ...located, kind: 'fault', what: 'throw', frame: player.signal.n });
+    this.#say({ ...located, kind: 'fault', what, frame: player.signal.n });
     this.#announcePlayers();
   }
 

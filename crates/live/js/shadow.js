@@ -78,17 +78,6 @@ export class Shadow {
     return this.#players.length > 0 && this.speed < SLOWEST && !this.#timeline.setup.render;
   }
 
-  /** The player that takes the most time. */
-  slowest() {
-    const { loop, head } = this.#timeline;
-    const costs = this.#players.map((player) => {
-      const began = performance.now();
-      loop.run([player], head, ROUND, 0, () => {});
-      return performance.now() - began;
-    });
-    return this.#players[costs.indexOf(Math.max(...costs))];
-  }
-
   /** Renders rounds until the closures are warm, the first of them twice: whose two results differ can't be rewound. */
   #warm() {
     const { arena, setup, head } = this.#timeline;

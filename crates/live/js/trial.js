@@ -9,6 +9,7 @@ import { Player, Signal } from './player.js';
 import { SourceError, lineOf, locate, placeIn } from './places.js';
 import { Shadow } from './shadow.js';
 import { Sharing } from './shared.js';
+import { slowest } from './slowness.js';
 import { HEAD, random, seed } from './state.js';
 import { NAMES, Score, values } from './surface.js';
 
@@ -346,7 +347,7 @@ export class Trial {
     shadow.run(() => {
       this.judge(players.filter((player) => this.answersFor(player)));
       if (isLast && shadow.isTooSlow) {
-        this.#refuse(shadow.slowest(), 'slow', `is too slow: all voices together render at ${shadow.speed.toFixed(2)} x real time`);
+        this.#refuse(slowest(this.#timeline, players.filter((player) => !player.failed)), 'slow', `is too slow: all voices together render at ${shadow.speed.toFixed(2)} x real time`);
       }
     });
     this.costMsPerFrame = shadow.costMsPerFrame;

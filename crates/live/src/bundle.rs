@@ -58,6 +58,7 @@ const FILES: &[(&str, &str)] = bundle![
     "crates/live/js/shadow.js",
     "crates/live/js/shared.js",
     "crates/live/js/shelf.js",
+    "crates/live/js/slowness.js",
     "crates/live/js/snapshots.js",
     "crates/live/js/sounds.js",
     "crates/live/js/state.js",
