@@ -148,6 +148,23 @@ export class Evaluator {
     return figures;
   }
 
+  /** Looks at the text of voices that are new: who keeps state that can't be restored, now and then, is told so, and left alone by
+   *  what others change. It takes some ms; nothing waits for it. */
+  judgeClosures() {
+    const players = this.timeline.players.filter((player) => !player.isJudged);
+    const texts = players.map(({ spec }) => String(spec.call));
+    const found = players.length > 0 ? this.#program.closures(texts) : new Map();
+    for (const [i, player] of players.entries()) {
+      player.isJudged = true;
+      const variable = found.get(texts[i]);
+      if (variable === undefined || !player.isRewindable) continue;
+      player.isRewindable = false;
+      const { line } = this.#program.placeOf(player);
+      const place = line === undefined ? '' : ` (line ${line})`;
+      this.#say({ kind: 'problem', message: `${player.name}${place}: keeps state that can't be restored (${variable}), so each save begins it anew` });
+    }
+  }
+
   /** Lets go of a trial that will not play. */
   abandon(trial) {
     this.#pending = undefined;

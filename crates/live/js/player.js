@@ -58,6 +58,8 @@ export class Player {
     /** Whether its state can be restored. Where it can't, its code is called once for each frame of the song: what others
      *  change leaves what is written of it alone, which reaches up to song frame `heldUntil`. */
     this.isRewindable = true;
+    /** Whether its text was looked through for that. */
+    this.isJudged = false;
     this.heldUntil = -Infinity;
     /** The last frame before fades. */
     this.last = new Float64Array(MOST_CHANNELS);

@@ -2,6 +2,7 @@
 // they make the same voices and names.
 
 import path from 'node:path';
+import { closures } from './closures.js';
 import { keepPlaces, lineOf, locate, placeIn } from './places.js';
 import { checkRoom, needed, played } from './sent.js';
 
@@ -59,6 +60,12 @@ export class Program {
   /** Its sound files, as `{ path, stamp }`. */
   get sounds() {
     return this.sources.flatMap(({ sounds }) => [...sounds].map(([file, stamp]) => ({ path: file, stamp })));
+  }
+
+  /** Of `texts`, those of functions that keep state in a variable, with its name. */
+  closures(texts) {
+    const files = new Map(this.sources.flatMap((source) => [...source.texts]));
+    return new Map([...files.values()].flatMap((text) => [...closures(text, texts)]));
   }
 
   /** Where a voice that plays is declared, as a message has it. */

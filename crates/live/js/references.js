@@ -18,6 +18,13 @@ export function analyse(program) {
   return { declared, free: walk.free };
 }
 
+/** Each use of a name inside a function that the function does not declare itself, as `free` of `analyse`. */
+export function usesFromOutside(node) {
+  const walk = new Walk();
+  walk.function(node, new Scope([]));
+  return walk.free.sort((a, b) => a.start - b.start);
+}
+
 class Scope {
   #names;
   #outer;
@@ -63,7 +70,7 @@ function namesOf(pairs) {
 }
 
 /** The nodes right below a node. */
-function* children(node) {
+export function* children(node) {
   for (const member of Object.values(node)) {
     for (const child of Array.isArray(member) ? member : [member]) if (typeof child?.type === 'string') yield child;
   }

@@ -19,6 +19,8 @@ const NAP_MS = 15;
 const STATUS_MS = 250;
 /** How long code waits at most until the lead would outlast its hang. */
 const MOST_WAIT_MS = 500;
+/** What takes some time and is not heard begins so long after a change. */
+const JUDGE_AFTER_MS = 300;
 /** Between two turns of knobs. */
 const LEAST_TURN_MS = 8;
 
@@ -70,6 +72,7 @@ class Thread {
   #stopAt;
   #lastStatus = 0;
   #turn = own(() => this.#takeTurn());
+  #judge = own(() => this.#evaluator.judgeClosures());
   /** Values from outside that have not been turned yet: the newest of each key. */
   #values = new Map();
   #turnedMs = -Infinity;
@@ -228,6 +231,7 @@ class Thread {
       this.#lastStatus = 0;
       const handOverMs = beganMs - seenMs;
       const totalMs = performance.now() - began;
+      if (!this.#setup.render) setTimeout(this.#judge, JUDGE_AFTER_MS);
       say({ kind: 'edited', revision, seen_ms: seenMs, ...this.#account(trial, figures, { handOverMs, totalMs }) });
     } catch (error) {
       if (trial) this.#evaluator.abandon(trial);

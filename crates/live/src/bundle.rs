@@ -19,6 +19,7 @@ const FILES: &[(&str, &str)] = bundle![
     "crates/live/js/arena.js",
     "crates/live/js/cells.js",
     "crates/live/js/change.js",
+    "crates/live/js/closures.js",
     "crates/live/js/compile.js",
     "crates/live/js/console.js",
     "crates/live/js/desk.js",
