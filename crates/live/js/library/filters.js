@@ -5,7 +5,7 @@
 
 import { Cell } from '../cells.js';
 import { MOST_CHANNELS } from '../state.js';
-import { SILENCE, checkSignal, clamped, kept, number, sound } from './toolbox.js';
+import { SILENCE, checkSignal, clamped, kept, number } from './toolbox.js';
 
 /** The cutoff as a part of the rate: the tangent grows without bound towards 0.5. */
 const HIGHEST = 0.49;
@@ -88,14 +88,16 @@ export function filters(toolbox) {
         let [cutoff, part] = [NaN, 0];
         const step = (at, given) => {
           const x = kept(given);
-          const low = kept(state[at] + part * (x - state[at]));
+          const before = state[at];
+          const low = kept(before + part * (x - before));
           state[at] = low;
           return out(x, low);
         };
         return (s) => {
           const at = s === cell.owner ? cell.offset : cell.at(s);
-          const x = sound(node.a, s);
-          const hz = number(node.b, s);
+          const { a, b } = node;
+          const x = typeof a === 'function' ? a(s) : a;
+          const hz = typeof b === 'number' ? b : number(b, s);
           if (hz !== cutoff) {
             cutoff = hz;
             part = 1 - Math.exp(-2 * Math.PI * clamped(hz * s.dt, 0, HIGHEST));

@@ -36,7 +36,10 @@ function edge(phase, width) {
 function pulseAt(phase, step, width) {
   const second = phase >= width ? phase - width : phase - width + 1;
   const round = step < 0 ? -step : step;
-  return (phase < width ? 1 : -1) + edge(phase, round) - edge(second, round);
+  const rest = 1 - round;
+  const level = phase < width ? 1 : -1;
+  if (phase >= round && phase <= rest && second >= round && second <= rest) return level;
+  return level + edge(phase, round) - edge(second, round);
 }
 
 /** The oscillators by name, made with `toolbox`. */
@@ -99,9 +102,11 @@ export function oscillators(toolbox) {
     (node) => {
       const cell = new Cell('pulse', 1);
       return (s) => {
-        const step = number(node.a, s) * s.dt;
-        const width = clamped(number(node.b ?? 0.5, s), 0, 1);
-        return pulseAt(advance(state, cell.at(s), step), step, width);
+        const hz = node.a;
+        const part = node.b ?? 0.5;
+        const step = (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
+        const width = clamped(typeof part === 'number' ? part : number(part, s), 0, 1);
+        return pulseAt(advance(state, s === cell.owner ? cell.offset : cell.at(s), step), step, width);
       };
     },
     hz('pulse'),
