@@ -31,7 +31,8 @@ export class Cell {
   #kind;
   #slots;
   #remembers;
-  #others;
+  /** By the `s` of each voice that has called, where its window begins and the frames of its line. */
+  #places;
 
   /** `slots` of the arena; with `remembers`, a line of so many frames beside it, which needs `LINE.slots` of them. */
   constructor(kind, slots, remembers = 0) {
@@ -51,16 +52,19 @@ export class Cell {
   }
 
   #find(s) {
-    this.#others ??= new Map();
-    let window = this.#others.get(s);
-    if (window === undefined) {
-      if (s?.cells === undefined) throw new UsageError('a signal is called with what the voice gets: (s) => signal(s)');
-      window = s.cells.take(this.#kind, this.#slots, this.#remembers);
-      this.#others.set(s, window);
-    }
+    const { offset, length } = this.#places?.get(s) ?? this.#take(s);
     this.owner = s;
-    this.offset = window.state.byteOffset / 8;
-    this.length = window.line?.slots ?? 0;
-    return this.offset;
+    this.offset = offset;
+    this.length = length;
+    return offset;
+  }
+
+  #take(s) {
+    if (s?.cells === undefined) throw new UsageError('a signal is called with what the voice gets: (s) => signal(s)');
+    const { state, line } = s.cells.take(this.#kind, this.#slots, this.#remembers);
+    const place = { offset: state.byteOffset / 8, length: line?.slots ?? 0 };
+    this.#places ??= new Map();
+    this.#places.set(s, place);
+    return place;
   }
 }

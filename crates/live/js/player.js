@@ -120,6 +120,15 @@ function fall({ last }) {
 /** Takes a frame that is no plain number: an array or typed array of one number per channel, or of one for all. */
 export function takeFrame(player, value, base, channels) {
   const { out } = player;
+  if (channels === 2 && value?.length === 2) {
+    const left = value[0];
+    const right = value[1];
+    if (typeof left === 'number' && typeof right === 'number') {
+      out[base] = left;
+      out[base + 1] = right;
+      return;
+    }
+  }
   const given = value !== null && typeof value === 'object' ? value.length : 0;
   for (let c = 0; c < channels; c++) {
     const x = given === 1 && c === 1 ? value[0] : c < given || c < 2 ? value?.[c] : 0;

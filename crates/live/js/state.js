@@ -6,6 +6,8 @@
  *  want of it, and the song frame at which its position is 0. They are restored with the state, so that what code does to them in a shadow run or a replay is undone. */
 export const HEAD = Object.freeze({ random: 0, gain: 1, target: 2, step: 3, left: 4, muted: 5, solo: 6, begun: 7, slots: 8 });
 
+const SEED = HEAD.random;
+
 /** A voice has this many channels at most. */
 export const MOST_CHANNELS = 8;
 
@@ -46,10 +48,10 @@ export function seed(name) {
 
 /** The next number in [0, 1) of the seed that is kept in slot 0 of `head` (xorshift32). */
 export function random(head) {
-  let x = head[HEAD.random] | 0;
+  let x = head[SEED] | 0;
   x ^= x << 13;
   x ^= x >>> 17;
   x ^= x << 5;
-  head[HEAD.random] = x >>> 0;
+  head[SEED] = x >>> 0;
   return (x >>> 0) / 4294967296;
 }

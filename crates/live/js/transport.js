@@ -8,6 +8,7 @@ import { SESSION } from './arena.js';
 
 /** Where the tempo changed last: the frame and its beat; and a bar line, by its number and its beat. */
 const SLOT = Object.freeze({ frame: 0, beat: 1, bpm: 2, beatsPerBar: 3, bar: 4, barBeat: 5, slots: 6 });
+const { frame: FRAME, beat: BEAT, bpm: BPM, beatsPerBar: BEATS_PER_BAR, bar: BAR, barBeat: BAR_BEAT } = SLOT;
 /** Without a word about it. */
 export const USUAL = Object.freeze({ bpm: 120, beatsPerBar: 4 });
 
@@ -36,13 +37,13 @@ export class Transport {
   /** The beat at song frame `n`, from 0 on. */
   beat(n, rateHz) {
     const state = this.#state;
-    return state[SLOT.beat] + ((n - state[SLOT.frame]) * state[SLOT.bpm]) / (60 * rateHz);
+    return state[BEAT] + ((n - state[FRAME]) * state[BPM]) / (60 * rateHz);
   }
 
   /** The bar at song frame `n`, from 0 on. */
   bar(n, rateHz) {
     const state = this.#state;
-    return state[SLOT.bar] + (this.beat(n, rateHz) - state[SLOT.barBeat]) / state[SLOT.beatsPerBar];
+    return state[BAR] + (this.beat(n, rateHz) - state[BAR_BEAT]) / state[BEATS_PER_BAR];
   }
 
   /** From song frame `n` on it goes at this tempo: the beat goes on where it is, and the bar keeps its first beat. Returns

@@ -6,13 +6,15 @@ import { UsageError } from './toolbox.js';
 export function clock(toolbox) {
   /** Of the voice that plays, where it does not say which it is: `update` of `kanon` gets no `s`. */
   const frame = (name, s) => {
+    if (typeof s?.n === 'number') return s.n;
     const voice = s ?? toolbox.playing()?.signal;
     if (typeof voice?.n === 'number') return voice.n;
     throw new UsageError(`${name}(s) is called inside a voice, with what the voice gets`);
   };
 
+  const { transport, sr } = toolbox;
   return {
-    beat: (s) => toolbox.transport.beat(frame('beat', s), toolbox.sr),
-    bar: (s) => toolbox.transport.bar(frame('bar', s), toolbox.sr),
+    beat: (s) => transport.beat(frame('beat', s), sr),
+    bar: (s) => transport.bar(frame('bar', s), sr),
   };
 }

@@ -2,7 +2,7 @@
 
 import { Cell } from '../cells.js';
 import { LINE } from '../state.js';
-import { SILENCE, UsageError, checkSeconds, checkSignal, clamped, kept, number, read, sound, write } from './toolbox.js';
+import { SILENCE, UsageError, checkSeconds, checkSignal, clamped, kept, lineMemory, number, sound } from './toolbox.js';
 
 const LONGEST_S = 60;
 /** Feedback may come this near to going on for ever. */
@@ -21,6 +21,7 @@ const WET = 0.5;
 /** What has memory, by name, made with `toolbox`. */
 export function delays(toolbox) {
   const { sr } = toolbox;
+  const { read, write } = lineMemory(toolbox);
 
   /** A helper with a line of `node.b` seconds per channel; `make(node)` gives `step(cell, s, x)`, one channel's way. */
   const line = (name, make, check) =>
@@ -29,15 +30,13 @@ export function delays(toolbox) {
       (node) => {
         const cells = [];
         const step = make(node);
-        const through = (s, x, c) => {
-          cells[c] ??= new Cell(name, LINE.slots, Math.ceil(node.b * sr) + 2);
-          return step(cells[c], s, x);
-        };
+        const add = (c) => (cells[c] = new Cell(name, LINE.slots, Math.ceil(node.b * sr) + 2));
         return (s) => {
           const x = sound(node.a, s);
-          if (typeof x === 'number') return through(s, x, 0);
-          const frame = node.frame(x.length);
-          for (let c = 0; c < x.length; c++) frame[c] = through(s, x[c], c);
+          if (typeof x === 'number') return step(cells[0] ?? add(0), s, x);
+          const { length } = x;
+          const frame = node.frame(length);
+          for (let c = 0; c < length; c++) frame[c] = step(cells[c] ?? add(c), s, x[c]);
           return frame;
         };
       },
@@ -54,8 +53,8 @@ export function delays(toolbox) {
     'delay',
     (node) => (cell, s, x) => {
       const at = cell.at(s);
-      write(toolbox, at, cell.length, x);
-      return read(toolbox, at, cell.length, 1 + clamped(number(node.c, s), 0, node.b) * sr);
+      write(at, cell.length, x);
+      return read(at, cell.length, 1 + clamped(number(node.c, s), 0, node.b) * sr);
     },
     checkLine('delay(sig, maxSeconds, seconds)'),
   );
@@ -63,11 +62,11 @@ export function delays(toolbox) {
   const feedback = line(
     'feedback',
     (node) => (cell, s, x) => {
-      const at = cell.at(s);
+      const at = s === cell.owner ? cell.offset : cell.at(s);
       const frames = clamped(number(node.c, s) * sr, 1, node.b * sr);
       const amount = clamped(number(node.d ?? 0.5, s), -MOST_FEEDBACK, MOST_FEEDBACK);
-      const y = kept(x) + amount * read(toolbox, at, cell.length, frames);
-      write(toolbox, at, cell.length, y);
+      const y = kept(x) + amount * read(at, cell.length, frames);
+      write(at, cell.length, y);
       return y;
     },
     checkLine('feedback(sig, maxSeconds, seconds, amount)'),
@@ -77,18 +76,18 @@ export function delays(toolbox) {
     'reverb',
     (node) => {
       const rooms = [];
+      const add = (c) => (rooms[c] = new Room(toolbox, c));
       return (s) => {
         const x = sound(node.a, s);
         const wet = clamped(number(node.d ?? 0.3, s), 0, 1);
         const rt60 = number(node.b ?? 1.5, s);
         const damping = clamped(number(node.c ?? 0.3, s), 0, 1);
-        const through = (x, c) => {
-          const room = (rooms[c] ??= new Room(toolbox, c));
-          return (1 - wet) * x + wet * room.step(s, x, rt60, damping);
-        };
-        if (typeof x === 'number') return through(x, 0);
-        const frame = node.frame(x.length);
-        for (let c = 0; c < x.length; c++) frame[c] = through(x[c], c);
+        if (typeof x === 'number') return (1 - wet) * x + wet * (rooms[0] ?? add(0)).step(s, x, rt60, damping);
+        const { length } = x;
+        const frame = node.frame(length);
+        for (let c = 0; c < length; c++) {
+          frame[c] = (1 - wet) * x[c] + wet * (rooms[c] ?? add(c)).step(s, x[c], rt60, damping);
+        }
         return frame;
       };
     },
@@ -108,12 +107,14 @@ class Room {
   #toolbox;
   #lengths;
   #cells;
-  #heard = new Float64Array(ROOM_S.length);
+  /** Where each line's next frame goes. */
+  #ends = ROOM_S.map(() => 0);
   #gains = new Float64Array(ROOM_S.length);
   #rt60 = NaN;
-  /** The `s` of the voice that called last, and for it where each line's state begins in the arena. */
+  /** The `s` of the voice that called last; for it where each line's state begins in the arena, and the line's frames. */
   #owner;
   #places = [];
+  #slots = [];
 
   constructor(toolbox, channel) {
     this.#toolbox = toolbox;
@@ -122,43 +123,44 @@ class Room {
   }
 
   /** Eight times `read` and `write`, of whole frames only and without a call in between: an interpreter takes several times
-   *  as long for calls as for the sums. */
+   *  as long for calls as for the sums. What is declared in a loop it declares in every turn. */
   step(s, given, rt60, damping) {
     if (rt60 !== this.#rt60) this.#tune(rt60);
     if (s !== this.#owner) this.#find(s);
     const { state, lines } = this.#toolbox;
-    const cells = this.#cells;
-    const heard = this.#heard;
+    const ends = this.#ends;
     const gains = this.#gains;
     const lengths = this.#lengths;
     const places = this.#places;
-    const count = cells.length;
+    const slots = this.#slots;
+    const count = places.length;
     let sum = 0;
+    let at, frames, place, z;
     for (let i = 0; i < count; i++) {
-      const at = places[i];
-      const frames = lengths[i];
-      let y = 0;
-      if (frames <= state[at + WRITTEN]) {
-        const place = (state[at + AT] | 0) - frames;
-        y = gains[i] * lines[(state[at + OFFSET] | 0) + (place < 0 ? place + cells[i].length : place)];
-      }
-      const z = y + damping * (state[at + DAMPED] - y);
-      sum += heard[i] = state[at + DAMPED] = (z > SILENCE || z < -SILENCE) && z - z === 0 ? z : 0;
+      at = places[i];
+      frames = lengths[i];
+      place = state[at + AT] | 0;
+      ends[i] = (state[at + OFFSET] | 0) + place;
+      z = 0;
+      if (frames <= state[at + WRITTEN]) z = gains[i] * lines[ends[i] - frames + (place < frames ? slots[i] : 0)];
+      // Once there is enough to be heard, nothing is counted any more.
+      else state[at + WRITTEN] += 1;
+      z += damping * (state[at + DAMPED] - z);
+      sum += state[at + DAMPED] = (z > SILENCE || z < -SILENCE) && z - z === 0 ? z : 0;
+      if (place + 1 === slots[i]) state[at + AT] = 0;
+      else state[at + AT] += 1;
     }
     const fed = kept(given) - (2 / count) * sum;
     for (let i = 0; i < count; i++) {
-      const at = places[i];
-      const place = state[at + AT] | 0;
-      const z = fed + heard[i];
-      lines[(state[at + OFFSET] | 0) + place] = (z > SILENCE || z < -SILENCE) && z - z === 0 ? z : 0;
-      state[at + AT] = place + 1 === cells[i].length ? 0 : place + 1;
-      state[at + WRITTEN] += 1;
+      z = fed + state[places[i] + DAMPED];
+      lines[ends[i]] = (z > SILENCE || z < -SILENCE) && z - z === 0 ? z : 0;
     }
     return WET * sum;
   }
 
   #find(s) {
     this.#places = this.#cells.map((cell) => cell.at(s));
+    this.#slots = this.#cells.map(({ length }) => length);
     this.#owner = s;
   }
 

@@ -18,6 +18,7 @@ const ADSR = Object.freeze({ level: 0, stage: 1, from: 2, slots: 3 });
 const STAGE = Object.freeze({ release: 0, attack: 1, decay: 2 });
 const SHAPES = ['exponential', 'linear'];
 const ENV = Object.freeze({ time: 0, offset: 1, level: 2, high: 3, runs: 4, began: 5, slots: 6 });
+const { time: TIME, offset: OFFSET, level: LEVEL, high: HIGH, runs: RUNS, began: BEGAN } = ENV;
 const HOLD = Object.freeze({ phase: 0, began: 1, values: 2 });
 
 /** The part of the way that is left which an exponential segment goes per frame; worked out when its time changes. */
@@ -31,11 +32,13 @@ class Pace {
   }
 
   part(seconds, dt) {
-    if (seconds !== this.#seconds) {
-      this.#seconds = seconds;
-      // Its first frames are its steepest.
-      this.#part = Math.min(1 - Math.exp((-Math.log((1 + this.#beyond) / this.#beyond) * dt) / seconds), dt / LEAST_S);
-    }
+    return seconds === this.#seconds ? this.#part : this.#settle(seconds, dt);
+  }
+
+  #settle(seconds, dt) {
+    this.#seconds = seconds;
+    // Its first frames are its steepest.
+    this.#part = Math.min(1 - Math.exp((-Math.log((1 + this.#beyond) / this.#beyond) * dt) / seconds), dt / LEAST_S);
     return this.#part;
   }
 }
@@ -53,11 +56,13 @@ class Points {
     this.levels = Float64Array.from(pairs, ([, level]) => level);
     this.curves = Float64Array.from(pairs, ([, , curve]) => clamped(curve ?? 0, -MOST_CURVE, MOST_CURVE));
     this.last = pairs.length - 1;
+    this.end = this.times[this.last];
+    this.rest = this.levels[this.last];
   }
 
   at(time) {
-    const { times, levels, curves, last } = this;
-    if (time >= times[last]) return levels[last];
+    if (time >= this.end) return this.rest;
+    const { times, levels, curves } = this;
     let i = 1;
     while (times[i] <= time) i += 1;
     const part = (time - times[i - 1]) / (times[i] - times[i - 1]);
@@ -76,7 +81,10 @@ export function envelopes(toolbox) {
     (node) => {
       const cell = new Cell('adsr', ADSR.slots);
       const [rise, fall, release] = [new Pace(BEYOND.rise), new Pace(BEYOND.fall), new Pace(BEYOND.fall)];
-      const seconds = (x, s) => clamped(number(x, s), LEAST_S, Infinity);
+      const seconds = (x, s) => {
+        const given = number(x, s);
+        return given > LEAST_S ? given : LEAST_S;
+      };
 
       const attacked = (level, s) => {
         const time = seconds(node.b ?? 0.01, s);
@@ -106,10 +114,12 @@ export function envelopes(toolbox) {
       };
 
       return (s) => {
-        const at = cell.at(s);
+        const at = s === cell.owner ? cell.offset : cell.at(s);
         const isOpen = number(node.a, s) > 0;
-        let level = state[at + ADSR.level];
-        let stage = state[at + ADSR.stage];
+        const levelBefore = state[at + ADSR.level];
+        const stageBefore = state[at + ADSR.stage];
+        let level = levelBefore;
+        let stage = stageBefore;
         if (isOpen && stage === STAGE.release) stage = STAGE.attack;
         if (!isOpen && stage !== STAGE.release) {
           stage = STAGE.release;
@@ -123,8 +133,8 @@ export function envelopes(toolbox) {
         } else if (level > 0) {
           level = released(level, state[at + ADSR.from], s);
         }
-        state[at + ADSR.level] = level;
-        state[at + ADSR.stage] = stage;
+        if (level !== levelBefore) state[at + ADSR.level] = level;
+        if (stage !== stageBefore) state[at + ADSR.stage] = stage;
         return level;
       };
     },
@@ -145,26 +155,28 @@ export function envelopes(toolbox) {
       const points = new Points();
       node.settle = () => points.settle(node.a);
       return (s) => {
-        const at = cell.at(s);
-        const isHigh = node.b === undefined || number(node.b, s) > 0;
-        if (state[at + ENV.began] === 0) {
-          state[at + ENV.began] = 1;
-          state[at + ENV.level] = points.levels[points.last];
+        const at = s === cell.owner ? cell.offset : cell.at(s);
+        const trigger = node.b;
+        const isHigh = trigger === undefined || number(trigger, s) > 0;
+        const wasHigh = state[at + HIGH] !== 0;
+        if (state[at + BEGAN] === 0) {
+          state[at + BEGAN] = 1;
+          state[at + LEVEL] = points.rest;
         }
-        if (isHigh && state[at + ENV.high] === 0) {
-          state[at + ENV.runs] = 1;
-          state[at + ENV.time] = 0;
-          state[at + ENV.offset] = state[at + ENV.level] - points.levels[0];
+        if (isHigh && !wasHigh) {
+          state[at + RUNS] = 1;
+          state[at + TIME] = 0;
+          state[at + OFFSET] = state[at + LEVEL] - points.levels[0];
         }
-        state[at + ENV.high] = isHigh ? 1 : 0;
-        if (state[at + ENV.runs] === 0) return state[at + ENV.level];
-        const time = state[at + ENV.time];
-        const offset = state[at + ENV.offset];
+        if (isHigh !== wasHigh) state[at + HIGH] = isHigh ? 1 : 0;
+        if (state[at + RUNS] === 0) return state[at + LEVEL];
+        const time = state[at + TIME];
+        const offset = state[at + OFFSET];
         // From above its beginning it falls on the way to the second point, from below it rises at once.
         const glide = offset > 0 && points.last > 0 ? points.times[1] : LEAST_S;
         const level = points.at(time) + (time < glide ? offset * (1 - time / glide) : 0);
-        state[at + ENV.time] = time + s.dt;
-        return (state[at + ENV.level] = level);
+        state[at + TIME] = time + s.dt;
+        return (state[at + LEVEL] = level);
       };
     },
     (points, trigger = 1) => {
@@ -186,8 +198,9 @@ export function envelopes(toolbox) {
         state[at + HOLD.began] = 1;
         state[at + HOLD.phase] = phase - Math.floor(phase);
         if (typeof x === 'number') return step(at + HOLD.values, x, takes);
-        const frame = node.frame(x.length);
-        for (let c = 0; c < x.length; c++) frame[c] = step(at + HOLD.values + c, x[c], takes);
+        const { length } = x;
+        const frame = node.frame(length);
+        for (let c = 0; c < length; c++) frame[c] = step(at + HOLD.values + c, x[c], takes);
         return frame;
       };
     },

@@ -5,7 +5,7 @@
 
 import { Cell } from '../cells.js';
 import { MOST_CHANNELS } from '../state.js';
-import { checkSignal, clamped, kept, number, sound } from './toolbox.js';
+import { SILENCE, checkSignal, clamped, kept, number } from './toolbox.js';
 
 /** The cutoff as a part of the rate: the tangent grows without bound towards 0.5. */
 const HIGHEST = 0.49;
@@ -13,13 +13,12 @@ const LEAST_DAMPING = 0.02;
 
 /** The coefficients of a filter, worked out when cutoff or resonance change. */
 class Coefficients {
-  #cutoff = NaN;
-  #resonance = NaN;
+  cutoff = NaN;
+  resonance = NaN;
 
   set(cutoff, resonance, dt) {
-    if (cutoff === this.#cutoff && resonance === this.#resonance) return;
-    this.#cutoff = cutoff;
-    this.#resonance = resonance;
+    this.cutoff = cutoff;
+    this.resonance = resonance;
     const g = Math.tan(Math.PI * clamped(cutoff * dt, 0, HIGHEST));
     this.damping = 2 - (2 - LEAST_DAMPING) * clamped(resonance, 0, 1);
     this.a1 = 1 / (1 + g * (g + this.damping));
@@ -32,6 +31,14 @@ class Coefficients {
 export function filters(toolbox) {
   const { state } = toolbox;
 
+  const checked = (usage) => {
+    const [first, cutoff] = [`${usage}: the first argument`, `${usage}: the cutoff`];
+    return (sig, hz) => {
+      checkSignal(first, sig);
+      checkSignal(cutoff, hz);
+    };
+  };
+
   /** `out(x, band, low, damping)` is what of the filter is heard. */
   const resonant = (name, out) =>
     toolbox.define(
@@ -39,31 +46,37 @@ export function filters(toolbox) {
       (node) => {
         const cell = new Cell(name, 2 * MOST_CHANNELS);
         const k = new Coefficients();
+        // With `kept` written out.
         const step = (at, given) => {
-          const x = kept(given);
+          const x = (given > SILENCE || given < -SILENCE) && given - given === 0 ? given : 0;
           const first = state[at];
           const second = state[at + 1];
           const above = x - second;
-          const band = k.a1 * first + k.a2 * above;
-          const low = second + k.a2 * first + k.a3 * above;
-          state[at] = kept(2 * band - first);
-          state[at + 1] = kept(2 * low - second);
+          const { a2 } = k;
+          const band = k.a1 * first + a2 * above;
+          const low = second + a2 * first + k.a3 * above;
+          const y = 2 * band - first;
+          const z = 2 * low - second;
+          state[at] = (y > SILENCE || y < -SILENCE) && y - y === 0 ? y : 0;
+          state[at + 1] = (z > SILENCE || z < -SILENCE) && z - z === 0 ? z : 0;
           return out(x, band, low, k.damping);
         };
         return (s) => {
-          const at = cell.at(s);
-          const x = sound(node.a, s);
-          k.set(number(node.b, s), number(node.c ?? 0, s), s.dt);
+          const at = s === cell.owner ? cell.offset : cell.at(s);
+          const { a, b } = node;
+          const c = node.c ?? 0;
+          const x = typeof a === 'function' ? a(s) : a;
+          const cutoff = typeof b === 'number' ? b : number(b, s);
+          const resonance = typeof c === 'number' ? c : number(c, s);
+          if (cutoff !== k.cutoff || resonance !== k.resonance) k.set(cutoff, resonance, s.dt);
           if (typeof x === 'number') return step(at, x);
-          const frame = node.frame(x.length);
-          for (let c = 0; c < x.length; c++) frame[c] = step(at + 2 * c, x[c]);
+          const { length } = x;
+          const frame = node.frame(length);
+          for (let c = 0; c < length; c++) frame[c] = step(at + 2 * c, x[c]);
           return frame;
         };
       },
-      (sig, cutoff) => {
-        checkSignal(`${name}(sig, hz, resonance): the first argument`, sig);
-        checkSignal(`${name}(sig, hz, resonance): the cutoff`, cutoff);
-      },
+      checked(`${name}(sig, hz, resonance)`),
     );
 
   /** `out(x, low)` is what of a one-pole filter is heard. */
@@ -75,28 +88,28 @@ export function filters(toolbox) {
         let [cutoff, part] = [NaN, 0];
         const step = (at, given) => {
           const x = kept(given);
-          const low = kept(state[at] + part * (x - state[at]));
+          const before = state[at];
+          const low = kept(before + part * (x - before));
           state[at] = low;
           return out(x, low);
         };
         return (s) => {
-          const at = cell.at(s);
-          const x = sound(node.a, s);
-          const hz = number(node.b, s);
+          const at = s === cell.owner ? cell.offset : cell.at(s);
+          const { a, b } = node;
+          const x = typeof a === 'function' ? a(s) : a;
+          const hz = typeof b === 'number' ? b : number(b, s);
           if (hz !== cutoff) {
             cutoff = hz;
             part = 1 - Math.exp(-2 * Math.PI * clamped(hz * s.dt, 0, HIGHEST));
           }
           if (typeof x === 'number') return step(at, x);
-          const frame = node.frame(x.length);
-          for (let c = 0; c < x.length; c++) frame[c] = step(at + c, x[c]);
+          const { length } = x;
+          const frame = node.frame(length);
+          for (let c = 0; c < length; c++) frame[c] = step(at + c, x[c]);
           return frame;
         };
       },
-      (sig, cutoff) => {
-        checkSignal(`${name}(sig, hz): the first argument`, sig);
-        checkSignal(`${name}(sig, hz): the cutoff`, cutoff);
-      },
+      checked(`${name}(sig, hz)`),
     );
 
   return {

@@ -20,9 +20,8 @@ function turned(phase) {
   return wrapped === wrapped ? wrapped : 0;
 }
 
-/** What rounds the edge at phase 0 off, for an edge from -1 up to 1, `step` of a turn per frame. */
-function edge(phase, step) {
-  const width = step < 0 ? -step : step;
+/** What rounds the edge at phase 0 off, for an edge from -1 up to 1, `width` of a turn per frame. */
+function edge(phase, width) {
   if (phase < width) {
     const x = phase / width;
     return x + x - x * x - 1;
@@ -36,13 +35,20 @@ function edge(phase, step) {
 
 function pulseAt(phase, step, width) {
   const second = phase >= width ? phase - width : phase - width + 1;
-  return (phase < width ? 1 : -1) + edge(phase, step) - edge(second, step);
+  const round = step < 0 ? -step : step;
+  const rest = 1 - round;
+  const level = phase < width ? 1 : -1;
+  if (phase >= round && phase <= rest && second >= round && second <= rest) return level;
+  return level + edge(phase, round) - edge(second, round);
 }
 
 /** The oscillators by name, made with `toolbox`. */
 export function oscillators(toolbox) {
   const { state } = toolbox;
-  const hz = (name) => (freq) => checkSignal(`${name}(hz): the frequency`, freq);
+  const hz = (name) => {
+    const what = `${name}(hz): the frequency`;
+    return (freq) => checkSignal(what, freq);
+  };
   const oscillator = (name, at) =>
     toolbox.define(
       name,
@@ -53,7 +59,7 @@ export function oscillators(toolbox) {
       hz(name),
     );
 
-  // The one that is used most, with what it calls written out.
+  // Those that are used most, with what they call written out.
   const sin = oscillator('sin', (node, cell) => (s) => {
     const hz = node.a;
     const at = s === cell.owner ? cell.offset : cell.at(s);
@@ -63,16 +69,26 @@ export function oscillators(toolbox) {
     return Math.sin(TURN * phase);
   });
 
-  const phasor = oscillator('phasor', (node, cell) => (s) => advance(state, cell.at(s), number(node.a, s) * s.dt));
-
   const saw = oscillator('saw', (node, cell) => (s) => {
-    const step = number(node.a, s) * s.dt;
-    const phase = advance(state, cell.at(s), step);
-    return 2 * phase - 1 - edge(phase, step);
+    const hz = node.a;
+    const step = (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
+    const at = s === cell.owner ? cell.offset : cell.at(s);
+    const phase = state[at];
+    const next = phase + step;
+    state[at] = next >= 0 && next < 1 ? next : turned(next);
+    const width = step < 0 ? -step : step;
+    const ramp = 2 * phase - 1;
+    return phase < width || phase > 1 - width ? ramp - edge(phase, width) : ramp;
   });
 
+  const phasor = oscillator('phasor', (node, cell) => (s) => advance(state, cell.at(s), number(node.a, s) * s.dt));
+
   const tri = oscillator('tri', (node, cell) => (s) => {
-    const phase = advance(state, cell.at(s), number(node.a, s) * s.dt);
+    const hz = node.a;
+    const at = s === cell.owner ? cell.offset : cell.at(s);
+    const phase = state[at];
+    const next = phase + (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
+    state[at] = next >= 0 && next < 1 ? next : turned(next);
     return phase < 0.5 ? 4 * phase - 1 : 3 - 4 * phase;
   });
 
@@ -86,9 +102,11 @@ export function oscillators(toolbox) {
     (node) => {
       const cell = new Cell('pulse', 1);
       return (s) => {
-        const step = number(node.a, s) * s.dt;
-        const width = clamped(number(node.b ?? 0.5, s), 0, 1);
-        return pulseAt(advance(state, cell.at(s), step), step, width);
+        const hz = node.a;
+        const part = node.b ?? 0.5;
+        const step = (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
+        const width = clamped(typeof part === 'number' ? part : number(part, s), 0, 1);
+        return pulseAt(advance(state, s === cell.owner ? cell.offset : cell.at(s), step), step, width);
       };
     },
     hz('pulse'),

@@ -113,9 +113,13 @@ function valueOf(word, text) {
 
 /** Whether two patterns, or parts of them, say the same. */
 export function alike(a, b) {
-  if (Object.is(a, b) && !Array.isArray(a)) return true;
-  if (!isList(a) || !isList(b) || a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (!alike(a[i], b[i])) return false;
+  if (typeof a !== 'object' || !isList(a)) return Object.is(a, b);
+  if (!isList(b) || a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    const x = a[i];
+    // Most are numbers; of zeros there are two.
+    if ((x === 0 || x !== b[i]) && !alike(x, b[i])) return false;
+  }
   return true;
 }
 

@@ -124,11 +124,27 @@ export function pitch(toolbox) {
     throw new UsageError(`note(x): a note is a name like 'c4', 'f#3' or 'bb', or a MIDI number, not ${typeof x === 'object' ? 'an object' : String(x)}`);
   };
 
-  const notes = toolbox.define('note', (node) => (s) => hzOf(number(node.a, s)));
+  const notes = toolbox.define('note', (node) => {
+    let [midi, hz] = [NaN, 0];
+    return (s) => {
+      const given = number(node.a, s);
+      if (given !== midi) hz = hzOf((midi = given));
+      return hz;
+    };
+  });
   const degrees = toolbox.define('scale', (node) => {
     let scale;
-    node.settle = () => (scale = scaleOf(node.a));
-    return (s) => degreeOf(scale, number(node.b, s));
+    let [degree, hz] = [NaN, 0];
+    node.settle = () => {
+      const found = scaleOf(node.a);
+      if (found !== scale) degree = NaN;
+      scale = found;
+    };
+    return (s) => {
+      const given = number(node.b, s);
+      if (given !== degree) hz = degreeOf(scale, (degree = given));
+      return hz;
+    };
   });
 
   const note = (x) => {

@@ -17,6 +17,9 @@ const MOST_EUCLID = 256;
 /** A trigger's slots: the frame of its last call and two, so that no frame comes after 0, which is never; where it was then;
  *  whether a note began. */
 const SEEN = Object.freeze({ frame: 0, step: 1, struck: 2, slots: 3 });
+const { frame: FRAME, step: STEP, struck: STRUCK } = SEEN;
+/** What is nearer to the end of a note, in steps, is looked up: far more than what a sum of steps can be off by. */
+const MARGIN = 1e-3;
 
 /** What a sequence plays, worked out of its arguments. */
 class Steps {
@@ -25,6 +28,9 @@ class Steps {
   /** Where `find` has been: the note, and the step at which it began, counted from the first of all. */
   note = -1;
   began = 0;
+  /** From step `since` up to `until` that note is the one. */
+  since = NaN;
+  until = NaN;
 
   /** `usage` is how the call looks, for its errors; in a rhythm a 0 is a rest. */
   constructor(usage, isRhythm) {
@@ -43,11 +49,11 @@ class Steps {
     const notes = new Pattern(steps, this.isRhythm);
     this.values = notes.values;
     this.pattern = given?.rhythm === undefined ? notes : new Pattern(given.rhythm, true);
+    this.since = NaN;
   }
 
-  /** Where the beat is in steps, with every second one late by its swing. */
-  stepAt(beat, swing) {
-    const step = beat * this.rate;
+  /** Where a step is with every second one late by its swing. */
+  swung(step, swing) {
     const late = clamped(swing, 0, MOST_SWING);
     if (late === 0) return step;
     const pair = 2 * Math.floor(step / 2);
@@ -57,9 +63,12 @@ class Steps {
 
   /** Finds the note that has begun last at `step`; of what begins with rests it is the last one of the turn before. */
   find(step) {
+    if (step >= this.since && step < this.until) return;
     const { pattern } = this;
     const turn = Math.floor(step / pattern.length);
     const note = pattern.noteAt(step - turn * pattern.length);
+    this.since = step;
+    this.until = turn * pattern.length + (pattern.starts[note + 1] ?? pattern.length) - MARGIN;
     this.turn = note < 0 ? turn - 1 : turn;
     this.note = note < 0 ? pattern.count - 1 : note;
     this.began = this.turn * pattern.length + pattern.starts[this.note];
@@ -76,7 +85,7 @@ class Steps {
 
 /** The rhythms by name, made with `toolbox`. */
 export function rhythm(toolbox) {
-  const { state } = toolbox;
+  const { state, transport, sr } = toolbox;
 
   const checkOptions = (usage, options) => {
     if (options === undefined) return;
@@ -99,7 +108,10 @@ export function rhythm(toolbox) {
         const steps = new Steps(usage, isRhythm);
         const cell = new Cell(`${name}.trigger`, SEEN.slots);
         node.settle = () => steps.settle(node.a, node.b);
-        const stepNow = (s) => steps.stepAt(toolbox.transport.beat(s.n, toolbox.sr), number(steps.swing, s));
+        const stepNow = (s) => {
+          const step = transport.beat(s.n, sr) * steps.rate;
+          return steps.swing === 0 ? step : steps.swung(step, number(steps.swing, s));
+        };
 
         const value = (s) => {
           if (steps.values.length === 0 || steps.pattern.count === 0) return 0;
@@ -120,22 +132,22 @@ export function rhythm(toolbox) {
 
         /** Whether a note begins in this frame. */
         value.trigger = (s) => {
-          const at = cell.at(s);
+          const at = s === cell.owner ? cell.offset : cell.at(s);
           const now = s.n + 2;
-          if (state[at + SEEN.frame] === now) return state[at + SEEN.struck];
+          const seen = state[at + FRAME];
+          if (seen === now) return state[at + STRUCK];
           const step = stepNow(s);
-          const frame = (steps.rate * toolbox.transport.bpm) / (60 * toolbox.sr);
-          let before = state[at + SEEN.frame] === now - 1 ? state[at + SEEN.step] : NaN;
+          let before = seen === now - 1 ? state[at + STEP] : NaN;
           // Whose rate or swing is another now was somewhere else: what lies between is not played.
-          if (!(before <= step && step - before < 0.5)) before = step - frame;
+          if (!(before <= step && step - before < 0.5)) before = step - (steps.rate * transport.bpm) / (60 * sr);
           let struck = 0;
           if (steps.pattern.count > 0) {
             steps.find(step);
             struck = steps.began > before && steps.began <= step && steps.began >= 0 ? 1 : 0;
           }
-          state[at + SEEN.frame] = now;
-          state[at + SEEN.step] = step;
-          state[at + SEEN.struck] = struck;
+          state[at + FRAME] = now;
+          state[at + STEP] = step;
+          state[at + STRUCK] = struck;
           return struck;
         };
         return value;

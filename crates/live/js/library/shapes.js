@@ -9,6 +9,12 @@ import { UsageError, checkSignal, clamped, kept, number, sound } from './toolbox
 const ARRIVED = Math.log(100);
 const QUARTER = Math.PI / 4;
 
+/** Adds the channels of `x` from the third on to `sum`, which has `channels` of them as yet. */
+function addRest(sum, channels, x) {
+  const given = x.length < MOST_CHANNELS ? x.length : MOST_CHANNELS;
+  for (let c = 2; c < given; c++) sum[c] = (c < channels ? sum[c] : 0) + x[c];
+}
+
 /** The shapers by name, made with `toolbox`. */
 export function shapes(toolbox) {
   const { state } = toolbox;
@@ -22,14 +28,31 @@ export function shapes(toolbox) {
         const x = sound(node.a, s);
         const k = number(node.b ?? usual, s);
         if (typeof x === 'number') return at(x, k);
-        const frame = node.frame(x.length);
-        for (let c = 0; c < x.length; c++) frame[c] = at(x[c], k);
+        const { length } = x;
+        const frame = node.frame(length);
+        for (let c = 0; c < length; c++) frame[c] = at(x[c], k);
         return frame;
       },
       checked(name),
     );
 
-  const gain = pointwise('gain', 1, (x, k) => x * k);
+  // The one that is used most, with what it calls written out.
+  const gain = toolbox.define(
+    'gain',
+    (node) => (s) => {
+      const { a } = node;
+      const b = node.b ?? 1;
+      const x = typeof a === 'function' ? a(s) : a;
+      const k = typeof b === 'number' ? b : number(b, s);
+      if (typeof x === 'number') return x * k;
+      const { length } = x;
+      const frame = node.frame(length);
+      for (let c = 0; c < length; c++) frame[c] = x[c] * k;
+      return frame;
+    },
+    checked('gain'),
+  );
+
   const decay = pointwise('decay', 1, (x, k) => Math.exp(-x * k));
 
   /** Triangle folding: what passes 1 comes back. */
@@ -42,19 +65,36 @@ export function shapes(toolbox) {
 
   const pan = toolbox.define(
     'pan',
-    (node) => (s) => {
-      const x = sound(node.a, s);
-      const place = clamped(number(node.b ?? 0, s), -1, 1);
+    (node) => {
       const frame = node.frame(2);
-      if (typeof x === 'number') {
-        frame[0] = x * Math.cos((place + 1) * QUARTER);
-        frame[1] = x * Math.sin((place + 1) * QUARTER);
-      } else {
-        // Balance: the far side falls, the near one stays.
-        frame[0] = x[0] * (place > 0 ? Math.cos(place * 2 * QUARTER) : 1);
-        frame[1] = (x[1] ?? x[0]) * (place < 0 ? Math.cos(place * 2 * QUARTER) : 1);
-      }
-      return frame;
+      // What its place gives to the left and to the right, worked out when it moves.
+      const mono = { place: NaN, left: 0, right: 0 };
+      const stereo = { place: NaN, left: 0, right: 0 };
+      return (s) => {
+        const { a } = node;
+        const b = node.b ?? 0;
+        const x = typeof a === 'function' ? a(s) : a;
+        const place = clamped(typeof b === 'number' ? b : number(b, s), -1, 1);
+        if (typeof x === 'number') {
+          if (place !== mono.place) {
+            mono.place = place;
+            mono.left = Math.cos((place + 1) * QUARTER);
+            mono.right = Math.sin((place + 1) * QUARTER);
+          }
+          frame[0] = x * mono.left;
+          frame[1] = x * mono.right;
+        } else {
+          if (place !== stereo.place) {
+            // Balance: the far side falls, the near one stays.
+            stereo.place = place;
+            stereo.left = place > 0 ? Math.cos(place * 2 * QUARTER) : 1;
+            stereo.right = place < 0 ? Math.cos(place * 2 * QUARTER) : 1;
+          }
+          frame[0] = x[0] * stereo.left;
+          frame[1] = (x[1] ?? x[0]) * stereo.right;
+        }
+        return frame;
+      };
     },
     checked('pan'),
   );
@@ -71,8 +111,9 @@ export function shapes(toolbox) {
         const next = state[at] + number(node.b, s) * s.dt;
         state[at] = kept(next - Math.floor(next));
         if (typeof x === 'number') return x * level;
-        const frame = node.frame(x.length);
-        for (let c = 0; c < x.length; c++) frame[c] = x[c] * level;
+        const { length } = x;
+        const frame = node.frame(length);
+        for (let c = 0; c < length; c++) frame[c] = x[c] * level;
         return frame;
       };
     },
@@ -88,16 +129,22 @@ export function shapes(toolbox) {
       // A slot per channel, and one that says whether there was a frame before.
       const cell = new Cell('slew', MOST_CHANNELS + 1);
       const step = (at, x, part) => (state[at] = kept(state[at] + part * (kept(x) - state[at])));
+      let [worked, usual] = [NaN, 1];
       return (s) => {
-        const at = cell.at(s);
+        const at = s === cell.owner ? cell.offset : cell.at(s);
         const x = sound(node.a, s);
         const seconds = number(node.b, s);
+        if (seconds !== worked) {
+          worked = seconds;
+          usual = seconds > 0 ? 1 - Math.exp((-ARRIVED * s.dt) / seconds) : 1;
+        }
         const begins = state[at] === 0;
-        state[at] = 1;
-        const part = begins || !(seconds > 0) ? 1 : 1 - Math.exp((-ARRIVED * s.dt) / seconds);
+        if (begins) state[at] = 1;
+        const part = begins ? 1 : usual;
         if (typeof x === 'number') return step(at + 1, x, part);
-        const frame = node.frame(x.length);
-        for (let c = 0; c < x.length; c++) frame[c] = step(at + 1 + c, x[c], part);
+        const { length } = x;
+        const frame = node.frame(length);
+        for (let c = 0; c < length; c++) frame[c] = step(at + 1 + c, x[c], part);
         return frame;
       };
     },
@@ -134,23 +181,34 @@ export function shapes(toolbox) {
 
   const sum = toolbox.define('mix', (node) => (s) => {
     const signals = node.a;
+    const count = signals.length;
     let channels = 0;
     let one = 0;
-    const frame = node.frame(MOST_CHANNELS);
-    for (let i = 0; i < signals.length; i++) {
-      const x = sound(signals[i], s);
+    // The first two channels without an array: an interpreter takes a dozen steps to write into one.
+    let left = 0;
+    let right = 0;
+    for (let i = 0; i < count; i++) {
+      const signal = signals[i];
+      const x = typeof signal === 'function' ? signal(s) : signal;
       if (typeof x === 'number') {
         one += x;
         continue;
       }
-      const given = x.length < MOST_CHANNELS ? x.length : MOST_CHANNELS;
-      for (; channels < given; channels++) frame[channels] = 0;
-      for (let c = 0; c < given; c++) frame[c] += x[c];
+      const { length } = x;
+      if (length > 0) left += x[0];
+      if (length > 1) right += x[1];
+      if (length > 2) addRest(node.frame(MOST_CHANNELS), channels, x);
+      if (length > channels) channels = length < MOST_CHANNELS ? length : MOST_CHANNELS;
     }
     if (channels === 0) return one;
     // What has one channel is heard in all.
-    const out = channels === MOST_CHANNELS ? frame : node.frame(channels);
-    for (let c = 0; c < channels; c++) out[c] = frame[c] + one;
+    const out = node.frame(channels);
+    out[0] = left + one;
+    if (channels > 1) out[1] = right + one;
+    if (channels > 2) {
+      const rest = node.frame(MOST_CHANNELS);
+      for (let c = 2; c < channels; c++) out[c] = rest[c] + one;
+    }
     return out;
   });
 

@@ -32,7 +32,8 @@ export class Toolbox {
   define(kind, make, check) {
     return (a, b, c, d, e, f) => {
       check?.(a, b, c, d, e, f);
-      const node = this.#node(kind, make);
+      const signal = this.playing()?.signal;
+      const node = signal === undefined ? new Node(make) : (signal.built ??= new Built()).next(kind, signal.n, make);
       node.a = a;
       node.b = b;
       node.c = c;
@@ -42,13 +43,6 @@ export class Toolbox {
       node.settle?.();
       return node.signal;
     };
-  }
-
-  #node(kind, make) {
-    const s = this.playing()?.signal;
-    if (s === undefined) return new Node(make);
-    const built = (s.built ??= new Built());
-    return built.next(kind, s.n) ?? built.add(kind, new Node(make));
   }
 }
 
@@ -70,24 +64,30 @@ class Node {
 
 /** The helpers that a voice builds in every frame: the second `sin()` of a frame is the second one of every frame. */
 class Built {
-  #kinds = new Map();
-  #frame = NaN;
+  kinds = new Map();
+  frame = NaN;
+  /** Frames in which something was built. */
+  turn = 0;
 
-  next(kind, frame) {
-    if (frame !== this.#frame) {
-      for (const built of this.#kinds.values()) built.used = 0;
-      this.#frame = frame;
+  next(kind, frame, make) {
+    if (frame !== this.frame) {
+      this.frame = frame;
+      this.turn += 1;
     }
-    const built = this.#kinds.get(kind);
-    return built && built.used < built.nodes.length ? built.nodes[built.used++] : undefined;
+    const built = this.kinds.get(kind) ?? this.first(kind);
+    if (built.turn !== this.turn) {
+      built.turn = this.turn;
+      built.used = 0;
+    }
+    const { nodes } = built;
+    if (built.used === nodes.length) nodes.push(new Node(make));
+    return nodes[built.used++];
   }
 
-  add(kind, node) {
-    if (!this.#kinds.has(kind)) this.#kinds.set(kind, { used: 0, nodes: [] });
-    const built = this.#kinds.get(kind);
-    built.nodes.push(node);
-    built.used = built.nodes.length;
-    return node;
+  first(kind) {
+    const built = { turn: 0, used: 0, nodes: [] };
+    this.kinds.set(kind, built);
+    return built;
   }
 }
 
@@ -110,7 +110,7 @@ export function clamped(x, least, most) {
 
 /** A sample that a memory may keep: what is no number or too small to be heard is silence. */
 export function kept(x) {
-  return (x > SILENCE && x < Infinity) || (x < -SILENCE && x > -Infinity) ? x : 0;
+  return (x > SILENCE || x < -SILENCE) && x - x === 0 ? x : 0;
 }
 
 /** Throws unless `x` is a number or a signal. */
@@ -125,27 +125,33 @@ export function checkSeconds(what, x, most) {
   throw new UsageError(`${what} is a number of seconds above 0, up to ${most}, not ${String(x)}`);
 }
 
-// An index that comes out of state is made a whole number (`| 0`): an interpreter looks up any other by its name.
+/** The memory of delay lines, whose windows begin at `at` in the arena and are `length` frames long. An index that comes out
+ *  of state is made a whole number (`| 0`): an interpreter looks up any other by its name. */
+export function lineMemory({ state, lines }) {
+  const { offset: OFFSET, at: AT, written: WRITTEN } = LINE;
 
-/** Appends `x` to the line of a window at `at` in the arena, `length` frames long. */
-export function write({ state, lines }, at, length, x) {
-  const place = state[at + LINE.at] | 0;
-  lines[(state[at + LINE.offset] | 0) + place] = kept(x);
-  state[at + LINE.at] = place + 1 === length ? 0 : place + 1;
-  state[at + LINE.written] += 1;
-}
+  /** Appends `x`. */
+  const write = (at, length, x) => {
+    const place = state[at + AT] | 0;
+    lines[(state[at + OFFSET] | 0) + place] = kept(x);
+    state[at + AT] = place + 1 === length ? 0 : place + 1;
+    state[at + WRITTEN] += 1;
+  };
 
-/** What was written `frames` frames before the next one is, between two of them by a straight line; silence from before the
- *  first. From 1 to what the line remembers. */
-export function read({ state, lines }, at, length, frames) {
-  if (frames > state[at + LINE.written]) return 0;
-  let place = state[at + LINE.at] - frames;
-  if (place < 0) place += length;
-  const first = state[at + LINE.offset] | 0;
-  const whole = place | 0;
-  const x = lines[first + whole];
-  const part = place - whole;
-  if (part === 0) return x;
-  const next = whole + 1 === length ? 0 : whole + 1;
-  return x + part * (lines[first + next] - x);
+  /** What was written `frames` frames before the next one is, between two of them by a straight line; silence from before
+   *  the first. From 1 to what the line remembers. */
+  const read = (at, length, frames) => {
+    if (frames > state[at + WRITTEN]) return 0;
+    let place = state[at + AT] - frames;
+    if (place < 0) place += length;
+    const first = state[at + OFFSET] | 0;
+    const whole = place | 0;
+    const x = lines[first + whole];
+    const part = place - whole;
+    if (part === 0) return x;
+    const next = whole + 1 === length ? 0 : whole + 1;
+    return x + part * (lines[first + next] - x);
+  };
+
+  return { read, write };
 }
