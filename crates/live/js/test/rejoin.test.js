@@ -83,10 +83,13 @@ test('a killed host is followed by one that goes on in phase', { skip, timeout: 
   assert.ok(stop - again > SECOND / 4, `from ${first} to ${again} another sound, then the same up to ${stop}`);
 });
 
-// What the first host found of its voices, the second knows: turns of a knob leave alone who keeps what can't be restored.
+// What the first host found of its voices, the second knows: turns of a knob leave alone who keeps what can't be restored. It
+// knows the text, too.
 test('what can not be restored is known to a successor', { skip, timeout: 60000 }, async () => {
   const own = "let n = 0;play('own', s => 0.2 * Math.sin((2 * Math.PI * 220 * n++) / s.sr));play('x', gain(s => 0, knob('k')));";
   const turns = async (host) => {
+    host.send({ op: 'names' });
+    assert.deepEqual((await host.next('names')).names, ['n']);
     for (let i = 1; i <= 12; i++) {
       host.send({ op: 'set', values: { 'knob:k': i / 12 } });
       await host.next('turned');
