@@ -12,6 +12,7 @@ mod jack_load;
 mod latency;
 mod life;
 mod recordings;
+mod repl;
 mod splices;
 mod support;
 mod talk;

@@ -256,6 +256,13 @@ fn the_protocol() {
     assert!(next()["error"]["message"].as_str().unwrap().contains("empty"));
     ask(r#"{"jsonrpc":"2.0","id":2,"method":"subscribe"}"#);
     assert_eq!(next(), json!({ "jsonrpc": "2.0", "id": 2, "result": {} }));
+    ask(r#"{"jsonrpc":"2.0","id":7,"method":"complete","params":{"prefix":"u"}}"#);
+    let names = next()["result"]["names"].clone();
+    assert_eq!(
+        names[0],
+        json!({ "kind": "name", "name": "up" }),
+        "what the piece declares is known: {names}"
+    );
     ask(
         r#"{"jsonrpc":"2.0","id":3,"method":"send","params":{"code":"const later = 1; play('more', s => 0)"}}"#,
     );

@@ -172,11 +172,12 @@ export class Evaluator {
     this.#parkRings();
   }
 
-  /** Goes on where a terminated evaluator stopped: the same code and state, without the voices in `without`. */
-  resume(sources, without) {
+  /** Goes on where a terminated evaluator stopped: the same code and state, without the voices in `without`. Those in
+   *  `unrewindable` were found to keep what can't be restored. */
+  resume({ sources, without, unrewindable }) {
     const { timeline, onFailure } = this;
-    const announce = () => this.#announcePlayers();
-    const rehearse = (source, add) => this.#rehearse(source, { add, without });
+    const announce = () => this.#announcePlayers(unrewindable);
+    const rehearse = (source, add) => this.#rehearse(source, { add, without, unrewindable });
     this.#program.know(sources);
     try {
       const { score, players } = takeOver(timeline, { sources, rehearse, announce, onFailure });
@@ -190,9 +191,11 @@ export class Evaluator {
     this.#parkRings();
   }
 
-  /** The trial of code that has played before. What it does to shared names counts for what comes behind it. */
-  #rehearse(source, { add, without }) {
+  /** The trial of code that has played before: what was found of it then is not looked for again. What it does to shared
+   *  names counts for what comes behind it. */
+  #rehearse(source, { add, without, unrewindable }) {
     const trial = this.#trial(source, { add, judged: false, without });
+    trial.unrewindable = trial.players.filter(({ name }) => unrewindable.includes(name));
     trial.sharing.apply();
     trial.sharing.keep();
     this.#current = { score: trial.score, players: trial.players, names: trial.names };
@@ -210,7 +213,8 @@ export class Evaluator {
     timeline.recall({ head: frame, origin: isSameClock ? origin : timeline.now - frame });
     this.#keep.restore(timeline.arena);
     this.#program.know(texts.sources);
-    const trials = rehearseAll(timeline, texts.sources, (source, add) => this.#rehearse(source, { add, without: texts.failed }));
+    const { failed: without, unrewindable } = texts;
+    const trials = rehearseAll(timeline, texts.sources, (source, add) => this.#rehearse(source, { add, without, unrewindable }));
     this.#pending = trials.at(-1);
     return { trials, players: trials.at(-1).players, end: isSameClock ? end : -Infinity };
   }
@@ -417,12 +421,13 @@ export class Evaluator {
     this.#say({ ...located, kind: 'fault', what: 'throw', message: `${located.message} (thrown late; what plays plays on)` });
   }
 
-  /** All that a successor needs beside the shared memory. */
-  #announcePlayers() {
+  /** All that a successor needs beside the shared memory. `unrewindable` are the names of voices whose state can't be
+   *  restored, where the players do not tell yet. */
+  #announcePlayers(unrewindable = this.timeline.players.filter((player) => !player.isRewindable).map(({ name }) => name)) {
     const { players, arena, setup } = this.timeline;
     this.#announced = arena.revision;
     const failed = players.filter((player) => player.failed).map((player) => player.name);
-    const plays = { failed, windows: arena.describe(), sources: this.#program.sources };
+    const plays = { failed, unrewindable, windows: arena.describe(), sources: this.#program.sources };
     const { daemon, rateHz, channels } = setup;
     this.#keep?.note({ ...plays, daemon, rateHz, channels });
     const places = players.map((player) => this.#program.placeOf(player));

@@ -8,6 +8,7 @@ import { HeldRefusal } from './held.js';
 import { Keep } from './keep.js';
 import { consequence, describe, lineNaming } from './loss.js';
 import { Rings } from './rings.js';
+import { declaredIn } from './shared.js';
 import { Sounds } from './sounds.js';
 import { Watch } from './watch.js';
 
@@ -35,6 +36,8 @@ export class Host {
   #watch;
   /** The newest text of the file. */
   #text;
+  /** The text of the piece that plays. */
+  #piece = '';
   /** What was sent before there was a session. */
   #early = [];
   #revision = 0;
@@ -99,6 +102,7 @@ export class Host {
     this.#leadFrames = setup.leadFrames;
     this.#rings = new Rings(this.#session, this.#thread, this.#ringParams(setup), this.#tell);
     const kept = this.#kept(setup);
+    this.#piece = kept?.sources[0].source ?? this.#piece;
     this.#thread.begin({ ...setup, ...(kept && { recall: true, windows: kept.windows }) });
     // What has changed while nobody looked is a save like any other.
     if (kept?.sources.find(({ file: known }) => known === file)?.source !== this.#text) this.#source(this.#text, { seenMs: now() });
@@ -111,7 +115,8 @@ export class Host {
     else if (message.op === 'send') this.#sent(message);
     else if (message.op === 'decoded') this.#sounds?.decoded(message);
     else if (message.op === 'set') this.#thread.send({ op: 'set', values: message.values });
-    else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop, send and set` });
+    else if (message.op === 'names') this.#tell({ event: 'names', names: namesOf(this.#piece) });
+    else this.#tell({ event: 'problem', message: `no operation ${JSON.stringify(message.op)}: there are stop, send, set and names` });
   }
 
   /** Fades everything out, then ends the process. `at`: `{ frame, in_ms }`, the engine frame at which the fade is to begin and
@@ -205,7 +210,8 @@ export class Host {
 
   #edited(rest) {
     this.#sounds.use(rest.sounds);
-    const { sent } = this.#answered(rest.revision, rest.files, rest.sounds.map((sound) => sound.path));
+    const { sent, add, source } = this.#answered(rest.revision, rest.files, rest.sounds.map((sound) => sound.path));
+    if (!add) this.#piece = source;
     this.#thread.forgive();
     this.#changedAt = rest.engine_frame;
     this.#unsilence();
@@ -343,4 +349,14 @@ export class Host {
 /** In ms since 1970, as fine as `performance.now`. */
 function now() {
   return performance.timeOrigin + performance.now();
+}
+
+/** What a piece declares at its top level, looked for only when somebody asks: to parse it takes a while. What a parser can't
+ *  read is said by whom it concerns. */
+function namesOf(piece) {
+  try {
+    return [...declaredIn(piece).keys()].sort();
+  } catch {
+    return [];
+  }
 }

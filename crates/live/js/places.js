@@ -89,8 +89,10 @@ export function placeIn(stack, sources) {
 function userPlace(key, line, column) {
   const { opening = 0, source, shifts } = texts.get(key) ?? {};
   if (column === undefined) return { line };
-  const inLine = column - 1 - (line === 1 ? opening : 0);
-  if (inLine < 0) return undefined;
+  const shown = column - 1 - (line === 1 ? opening : 0);
+  // The embedded runtime points right in front of what is called.
+  if (shown < -1) return undefined;
+  const inLine = Math.max(shown, 0);
   return shifts ? unshifted(source, shifts, line, inLine) : { line, column: inLine + 1 };
 }
 

@@ -65,9 +65,14 @@ export class SharedNames {
   look() {
     const { source, evaluate } = this.#unread ?? {};
     this.#unread = undefined;
-    if (source === undefined || isLong(source)) return;
-    for (const [name, binding] of bindings(analyse(parse(source)).declared, evaluate)) this.cell(name).binding = binding;
+    if (source === undefined) return;
+    for (const [name, binding] of bindings(declaredIn(source), evaluate)) this.cell(name).binding = binding;
   }
+}
+
+/** The names that a piece shares with blocks, with their kinds. */
+export function declaredIn(source) {
+  return isLong(source) ? new Map() : analyse(parse(source)).declared;
 }
 
 /** The bindings of `declared` names where `evaluate` evaluates. */

@@ -26,6 +26,8 @@ export function takeOver(timeline, { sources, rehearse, announce, onFailure }) {
   keepWindows(timeline, trials);
   announce();
   timeline.rewind(players, timeline.head, onFailure);
+  // Not before: what their closures held is gone, so up to here they begin anew like all others.
+  for (const trial of trials) trial.hold();
   for (const [name, ring] of timeline.rings) {
     if (ring.needsStart) continue;
     goOn(timeline, ring);

@@ -28,7 +28,7 @@ export class EvaluatorThread {
   #worker;
   #spare;
   #setup;
-  #players = { names: [], places: [], failed: [], windows: [], sources: [] };
+  #players = { names: [], places: [], failed: [], unrewindable: [], windows: [], sources: [] };
   /** The code that is tried, until it is answered. */
   #trial = { names: [] };
   #guilty = [];
@@ -209,11 +209,11 @@ export class EvaluatorThread {
     this.#spare = undefined;
     this.#guard[GUARD.voice] = NOBODY;
     this.#guard[GUARD.trial] = PLAYING;
-    const { windows, sources, failed } = this.#players;
+    const { windows, sources, failed, unrewindable } = this.#players;
     // What threw before would throw again.
     const without = [...this.#guilty, ...failed];
     const generation = this.#setup.generation + 1;
-    this.#setup = { ...this.#setup, windows, sources, without, generation };
+    this.#setup = { ...this.#setup, windows, sources, without, unrewindable, generation };
     this.#worker.limit?.(this.#limits);
     this.#post({ op: 'begin', setup: this.#setup, shared: this.#shared });
     const held = this.#held;

@@ -136,8 +136,13 @@ export class Trial {
       player.spec = this.score.voices.get(player.name);
     }
     for (const player of this.#fresh) this.#adoptCells(player);
-    for (const player of this.unrewindable) player.isRewindable = false;
+    this.hold();
     this.settle();
+  }
+
+  /** From now on voices whose state can't be restored are left alone by what others change. */
+  hold() {
+    for (const player of this.unrewindable) player.isRewindable = false;
   }
 
   /** What nobody has turned yet. */

@@ -90,7 +90,7 @@ class Thread {
     switch (message.op) {
       case 'begin':
         for (const ring of this.#setup.rings) this.#attach(ring);
-        if (this.#setup.generation > 0) this.#evaluator.resume(this.#setup.sources, this.#setup.without);
+        if (this.#setup.generation > 0) this.#evaluator.resume(this.#setup);
         say({ kind: 'ready', language: LANGUAGE });
         if (this.#setup.recall && this.#setup.generation === 0) return this.#rejoin();
         this.#turn();

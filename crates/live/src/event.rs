@@ -51,6 +51,11 @@ pub enum Event {
         /// Engine frame at which it goes on: its low 32 bits, as in [`Edit::engine_frame`].
         engine_frame: u64,
     },
+    /// The names that the piece declares, which somebody has asked for.
+    Names {
+        /// In order.
+        names: Vec<String>,
+    },
     /// New code was refused; what played plays on.
     Refused(Refusal),
     /// A voice went wrong while it played.
@@ -173,7 +178,7 @@ pub struct Edit {
     pub seen_ms: f64,
     /// All voices of the piece.
     pub voices: Vec<String>,
-    /// Names that the piece and the blocks share, as far as any block has looked.
+    /// Names that the piece and the blocks share; those of the piece are looked for when the first block comes.
     #[serde(default)]
     pub names: Vec<String>,
     /// Voices that are new.

@@ -172,6 +172,10 @@ impl Host for Handle {
         }
     }
 
+    fn ask_names(&self) -> bool {
+        self.shared.send(&json!({ "op": "names" }))
+    }
+
     fn stop(&self, fade: Duration) {
         self.shared.fade_out(fade);
     }

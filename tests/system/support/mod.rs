@@ -7,6 +7,7 @@ pub(crate) mod null;
 pub(crate) mod process;
 pub(crate) mod saves;
 pub(crate) mod scene;
+pub(crate) mod terminal;
 pub(crate) mod theft;
 
 use std::io::Write;

@@ -192,9 +192,10 @@ test('columns are those of the file', () =>
       }
       return undefined;
     };
-    // One runtime points at the dot, another at the name behind it.
+    // One runtime points at the dot, another at the name behind it, the embedded one at the beginning.
     const [line, column] = place(`play('x', s => s.no.where);`);
-    assert.ok(line === 1 && (column === 20 || column === 21), `${line}:${column}`);
+    const known = process.versions.quickjs ? [16] : [20, 21];
+    assert.ok(line === 1 && known.includes(column), `${line}:${column}`);
     assert.deepEqual(place(`\n play('x', s => s.no.where);`), [2, column + 1]);
     assert.deepEqual(place(`play('x', s => );`), [1, 16]);
   }));

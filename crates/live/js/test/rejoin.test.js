@@ -7,7 +7,7 @@ import test from 'node:test';
 import { readWav, startDaemon } from '../../../../sdk/js/testing/daemon.js';
 import { SINE, skip } from '../testing/played.js';
 import { LiveProcess } from '../testing/process.js';
-import { onset } from '../testing/stage.js';
+import { onset, residual } from '../testing/stage.js';
 
 const ECHO = `${SINE}
 const click = s => s.n % 9600 < 480 ? 0.3 * sin(880)(s) : 0;
@@ -42,8 +42,8 @@ async function later(host) {
 }
 
 /** Plays `source` for a while, kills the host, and starts another, which stops after a while. `between` is done while nobody
- *  runs. */
-async function killed(source, between = () => {}) {
+ *  runs, `meanwhile` when the second plays. */
+async function killed(source, { between = () => {}, meanwhile = later } = {}) {
   let news;
   const sound = await heard(source, async (start, files) => {
     const victim = start();
@@ -55,6 +55,7 @@ async function killed(source, between = () => {}) {
     const second = start();
     news = await second.next(({ event }) => ['rejoined', 'problem', 'edited'].includes(event));
     await later(second);
+    await meanwhile(second);
     await second.stop();
   });
   return { sound, news };
@@ -82,10 +83,28 @@ test('a killed host is followed by one that goes on in phase', { skip, timeout: 
   assert.ok(stop - again > SECOND / 4, `from ${first} to ${again} another sound, then the same up to ${stop}`);
 });
 
+// What the first host found of its voices, the second knows: turns of a knob leave alone who keeps what can't be restored. It
+// knows the text, too.
+test('what can not be restored is known to a successor', { skip, timeout: 60000 }, async () => {
+  const own = "let n = 0;play('own', s => 0.2 * Math.sin((2 * Math.PI * 220 * n++) / s.sr));play('x', gain(s => 0, knob('k')));";
+  const turns = async (host) => {
+    host.send({ op: 'names' });
+    assert.deepEqual((await host.next('names')).names, ['n']);
+    for (let i = 1; i <= 12; i++) {
+      host.send({ op: 'set', values: { 'knob:k': i / 12 } });
+      await host.next('turned');
+    }
+  };
+  const { sound } = await killed(own, { meanwhile: turns });
+  // Without the fade at the end, and the joint, which lies before the statuses.
+  const last = sound.slice(0, sound.findLastIndex((x) => x !== 0) - 4800).slice(-SECOND / 2);
+  assert.ok(residual(last) < 1e-6);
+});
+
 // What was saved while nobody ran is an edit like any other.
 test('saved in between', { skip, timeout: 60000 }, async () => {
   const louder = SINE.replace('0.2 *', '0.4 *');
-  const { sound, news } = await killed(SINE, ({ file }) => fs.writeFileSync(file, louder));
+  const { sound, news } = await killed(SINE, { between: ({ file }) => fs.writeFileSync(file, louder) });
   assert.equal(news.event, 'rejoined', news.message);
   assert.ok(Math.max(...sound.slice(-SECOND / 2)) > 0.39, 'the newer text plays');
 });
@@ -97,7 +116,7 @@ test('a damaged keep', { skip, timeout: 60000 }, async () => {
     for (const place of [1, 33]) fs.writeSync(fd, '{"sources": 3', place * 1024 * 1024);
     fs.closeSync(fd);
   };
-  const { sound, news } = await killed(SINE, damage);
+  const { sound, news } = await killed(SINE, { between: damage });
   assert.equal(news.event, 'problem');
   assert.match(news.message, /begins anew/);
   assert.ok(Math.max(...sound.slice(-SECOND / 2)) > 0.19, 'it plays');

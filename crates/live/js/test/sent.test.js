@@ -130,7 +130,8 @@ test('a mistake has its place in the block', () =>
     stage.play(24000);
     const [fault] = faults(stage);
     assert.deepEqual([fault.voice, fault.file, fault.line, fault.source_line], ['late', '<send>', 2, "play('late', s => s.t > 0.4 ? f + z.x : 0)"]);
-    if (!process.versions.bun) assert.equal(fault.column, 37);
+    // The embedded runtime points at the beginning of what can't be worked out.
+    if (!process.versions.bun) assert.equal(fault.column, process.versions.quickjs ? 35 : 37);
   }));
 
 // What a block imports lies where the block is; one without a path, where the piece is.

@@ -93,6 +93,27 @@ test('a voice that was fading out ends', () =>
     assert.ok(residual(stage.left('sine').slice(onset(stage.left('sine')) + 2400)) < 1e-6);
   }));
 
+// What was found of voices before holds for a successor, and for one after that: what others change leaves alone who keeps
+// what can't be restored.
+test('what can not be restored is known to a successor', () =>
+  staged((stage) => {
+    const own = "let phase = 0;play('own', s => { phase = (phase + 220 / s.sr) % 1; return 0.3 * Math.sin(2 * Math.PI * phase); });";
+    stage.save(`${own}play('level', gain(s => 1, knob('level', 0, 2, 0.5)));play('x', s => 0);play('y', s => 0);`);
+    stage.play(9600);
+    for (const guilty of ['x', 'y']) {
+      stage.respawn(guilty);
+      assert.deepEqual(stage.said.filter(({ kind }) => kind === 'players').at(-1).unrewindable, ['own']);
+      stage.play(14400);
+      const from = stage.left('own').length;
+      for (let i = 1; i <= 20; i++) {
+        stage.evaluator.turn(new Map([['knob:level', i / 20]]));
+        stage.play(960);
+      }
+      assert.ok(residual(stage.left('own').slice(from)) < 1e-6);
+      assert.ok(Math.abs(stage.left('level').at(-1) - 1) < 1e-6);
+    }
+  }));
+
 // A ring that was parked when the evaluator ended goes on behind its last frame.
 test('a parked ring is used again by the successor', () =>
   staged((stage) => {

@@ -86,10 +86,10 @@ export class Stage {
 
   /** A second evaluator in the place of the first, as after a termination in which the voices `guilty` were to blame. */
   respawn(...guilty) {
-    const { windows, sources, failed } = this.said.filter(({ kind }) => kind === 'players').at(-1);
+    const { windows, sources, failed, unrewindable } = this.said.filter(({ kind }) => kind === 'players').at(-1);
     this.evaluator = new Evaluator(this.control, { ...this.setup, windows }, this.shared, (message) => this.said.push(message));
     for (const [name, reply] of this.opened) this.evaluator.addRing(name, attachRing(this.control, reply));
-    this.evaluator.resume(sources, [...guilty, ...failed]);
+    this.evaluator.resume({ sources, without: [...guilty, ...failed], unrewindable });
   }
 
   close() {

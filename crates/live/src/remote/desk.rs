@@ -26,6 +26,8 @@ pub trait Host: fmt::Debug + std::marker::Send + Sync {
     /// Sets values that the piece listens to; what nobody listens to is dropped. All of one call are heard from one frame
     /// on.
     fn turn(&self, values: &Values);
+    /// Asks for the names that the piece declares, which come as [`Event::Names`]. False where nobody is there to tell.
+    fn ask_names(&self) -> bool;
     /// Asks for the end, after a fade.
     fn stop(&self, fade: Duration);
 }
@@ -67,6 +69,8 @@ struct State {
     next_send: u64,
     /// Who asked what plays, when the newest figures were older than the newest code.
     lists: Vec<Asker>,
+    /// Who asked which names begin so, before those of the piece were known.
+    completions: Vec<(Asker, String)>,
     stops: Vec<Asker>,
     known: Known,
     has_ended: bool,
@@ -143,11 +147,7 @@ impl Desk {
                     state.answer_lists();
                 }
             }
-            Wish::Complete(complete) => {
-                let mut state = self.state();
-                let names = state.known.complete(&complete.prefix);
-                state.answer(&asker, &names);
-            }
+            Wish::Complete(complete) => self.complete(asker, complete.prefix),
             Wish::Subscribe => {
                 let mut state = self.state();
                 if let Some(client) = state.clients.get_mut(&asker.client) {
@@ -165,6 +165,18 @@ impl Desk {
                 self.state().stops.push(asker);
                 self.host.stop(Duration::from_secs_f64(fade_ms / 1000.0));
             }
+        }
+    }
+
+    /// Names are looked for when somebody wants to know them first: that takes the host a while.
+    fn complete(&self, asker: Asker, prefix: String) {
+        let is_known = {
+            let mut state = self.state();
+            state.completions.push((asker, prefix));
+            state.known.has_names()
+        };
+        if is_known || !self.host.ask_names() {
+            self.state().answer_completions();
         }
     }
 
@@ -215,7 +227,9 @@ impl Desk {
         }
         match event {
             Event::Status(_) => state.answer_lists(),
+            Event::Names { .. } => state.answer_completions(),
             Event::Restarted { reason } => {
+                state.answer_completions();
                 state.refuse_sends(HOST_GONE, &format!("{reason}; it was started again, send it once more"));
             }
             Event::Ended { .. } => state.end(),
@@ -259,6 +273,13 @@ impl State {
         }
     }
 
+    fn answer_completions(&mut self) {
+        for (asker, prefix) in std::mem::take(&mut self.completions) {
+            let names = self.known.complete(&prefix);
+            self.answer(&asker, &names);
+        }
+    }
+
     fn publish(&mut self, event: &Value) {
         let mut line =
             json!({ "jsonrpc": "2.0", "method": "event", "params": event }).to_string().into_bytes();
@@ -278,6 +299,7 @@ impl State {
     fn end(&mut self) {
         self.has_ended = true;
         self.answer_lists();
+        self.answer_completions();
         self.refuse_sends(ENDING, "the session has ended");
         for asker in std::mem::take(&mut self.stops) {
             self.answer(&asker, &json!({}));

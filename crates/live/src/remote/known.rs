@@ -11,8 +11,8 @@ pub(super) struct Known {
     runtime: Option<(String, String)>,
     rate_hz: Option<u32>,
     language: Vec<String>,
-    /// Names that the piece and blocks share.
-    names: Vec<String>,
+    /// Names that the piece and blocks share; `None` where nobody has looked for those of the piece yet.
+    names: Option<Vec<String>>,
     voices: Vec<String>,
     status: Option<Box<Status>>,
     /// Whether the status is newer than the last edit.
@@ -29,6 +29,8 @@ impl Known {
             Event::Ready { language, .. } => self.language.clone_from(language),
             Event::Edited(edit) => self.heard(&edit.voices, &edit.names),
             Event::Rejoined { voices, names, .. } => self.heard(voices, names),
+            // A block that was heard meanwhile has told more.
+            Event::Names { names } => drop(self.names.get_or_insert_with(|| names.clone())),
             Event::Status(status) => {
                 self.voices = status.voices.iter().map(|voice| voice.name.clone()).collect();
                 self.status = Some(status.clone());
@@ -39,9 +41,15 @@ impl Known {
     }
 
     fn heard(&mut self, voices: &[String], names: &[String]) {
-        self.names = names.to_vec();
+        // Where blocks share any, those of the piece are among them.
+        self.names = Some(names.to_vec()).filter(|names| !names.is_empty());
         self.voices = voices.to_vec();
         self.is_fresh = false;
+    }
+
+    /// Whether `complete` tells the names of the piece that plays.
+    pub(super) fn has_names(&self) -> bool {
+        self.names.is_some()
     }
 
     /// Whether `list` tells what plays now.
@@ -79,7 +87,9 @@ impl Known {
     /// what it is to code that is sent: a shared one hides that of the language.
     pub(super) fn complete(&self, prefix: &str) -> Value {
         let mut found: Vec<(&str, &String)> = Vec::new();
-        for (kind, names) in [("voice", &self.voices), ("name", &self.names), ("language", &self.language)] {
+        let shared = self.names.as_deref().unwrap_or_default();
+        for (kind, names) in [("voice", &self.voices[..]), ("name", shared), ("language", &self.language[..])]
+        {
             let mut names: Vec<_> = names.iter().filter(|name| name.starts_with(prefix)).collect();
             names.sort();
             for name in names {

@@ -308,6 +308,10 @@ mod tests {
 
         fn turn(&self, _: &Values) {}
 
+        fn ask_names(&self) -> bool {
+            false
+        }
+
         fn stop(&self, _: Duration) {}
     }
 

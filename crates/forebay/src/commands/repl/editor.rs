@@ -82,6 +82,8 @@ fn begin_of_word(text: &str, in_string: bool) -> usize {
 pub(super) struct Lines {
     editor: Editor<Typing, FileHistory>,
     history: PathBuf,
+    /// Why what was typed is not kept for the next time, where it is not.
+    unkept: Option<String>,
 }
 
 impl Lines {
@@ -96,7 +98,7 @@ impl Lines {
         let history = paths::state_dir().join("repl_history");
         // The first time there is none.
         let _ = editor.load_history(&history);
-        Ok(Self { editor, history })
+        Ok(Self { editor, history, unkept: None })
     }
 
     /// Prints what comes between, without breaking the line that is typed.
@@ -115,20 +117,24 @@ impl Lines {
         let text = self.editor.readline(prompt)?;
         if !text.trim().is_empty() {
             self.editor.add_history_entry(&text)?;
+            // At once: a window that is closed ends this without a word.
+            self.unkept = self.keep().err();
         }
         Ok(text)
     }
 
-    /// Keeps what was typed for the next time.
+    fn keep(&mut self) -> Result<(), String> {
+        let folder = self.history.parent().unwrap_or(Path::new("/"));
+        std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+        self.editor.append_history(&self.history).map_err(|error| error.to_string())
+    }
+
+    /// Whether what was typed is there the next time.
     ///
     /// # Errors
     /// The file and why it can't be written.
-    pub(super) fn keep(&mut self) -> Result<(), (PathBuf, String)> {
-        let folder = self.history.parent().unwrap_or(Path::new("/"));
-        let written = std::fs::create_dir_all(folder)
-            .map_err(|error| error.to_string())
-            .and_then(|()| self.editor.append_history(&self.history).map_err(|error| error.to_string()));
-        written.map_err(|error| (self.history.clone(), error))
+    pub(super) fn kept(self) -> Result<(), (PathBuf, String)> {
+        self.unkept.map_or(Ok(()), |why| Err((self.history, why)))
     }
 }
 

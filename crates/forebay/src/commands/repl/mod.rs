@@ -157,7 +157,7 @@ fn interactive(talk: &mut Talk, connect: impl Fn() -> Result<Client, Trouble>) -
     let mut printer = lines.printer().map_err(|error| Trouble::new(Exit::Unexpected, error))?;
     thread::Builder::new().name("events".into()).spawn(move || tell(&mut listening, &mut printer))?;
     let done = type_lines(talk, &mut lines, &format!("{session}> "));
-    if let Err((file, error)) = lines.keep() {
+    if let Err((file, error)) = lines.kept() {
         eprintln!("forebay: what was typed is not kept in {}: {error}", file.display());
     }
     done
