@@ -1,6 +1,7 @@
 // From source text to a function. User files are never imported: every version of an imported module would stay in memory.
 
-import { MODULE_NAMES, ModuleError, edited, isLong, maybeModule, moduleEdits, parse, readModule } from './modules.js';
+import { MODULE_NAMES, importsOf, moduleEdits, readModule } from './links.js';
+import { ModuleError, edited, isLong, maybeModule, parse } from './modules.js';
 import { SourceError, blockKey, lineOf, nameInStacks, notePlaces, syntaxError } from './places.js';
 import { ROLE, analyse } from './references.js';
 import { effects } from './sent.js';
@@ -12,28 +13,30 @@ const SHARED = '$forebay_shared';
  *  finds. With `block`, it is code that was sent: `{ number, from, isShared }`, where `number` is its own, `from` a path in
  *  whose folder its imports lie, and `isShared(name)` tells names that others have declared.
  *  Returns `{ run(values, sharing), sources, effects, declared }`: `values` are those of `names`, in order, `sharing` is told
- *  of the names of the top level, and each run begins anew; `sources` maps each file to its text; `effects` and `declared`
- *  are those of a block. Throws a `SourceError`. */
+ *  of the names of the top level, and each run begins anew; `sources` maps each file to its text; `elsewhere` are names that
+ *  live in other files, as expressions; `effects` and `declared` are those of a block. Throws a `SourceError`. */
 export function compile(source, file, names, { read = readModule, block } = {}) {
   const sources = new Map();
   const units = new Map();
-  const load = (path, text, importer, asBlock) => {
-    if (units.has(path)) {
-      if (units.get(path) === undefined) throw importError(importer, `${path} imports itself in a circle`, sources);
-      return;
-    }
+  const load = (path, text, asBlock) => {
     units.set(path, undefined);
     sources.set(path, text);
-    const unit = asBlock ? compileBlock(text, path, names, asBlock) : compileFile(text, path, names);
-    for (const imported of unit.imports) {
-      if (!sources.has(imported)) sources.set(imported, readImported(read, imported, path, sources));
-      load(imported, sources.get(imported), path);
-    }
-    units.set(path, unit);
+    const link = (imports) => {
+      for (const wanted of imports) reach(wanted, path);
+    };
+    const exportsOf = (imported) => units.get(imported).exports;
+    const around = { names, link, exportsOf };
+    units.set(path, asBlock ? compileBlock(text, path, { ...around, ...asBlock }) : compileFile(text, path, around));
+  };
+  const reach = ({ path, loc }, importer) => {
+    const circle = units.has(path) && units.get(path) === undefined;
+    if (circle) throw importError(importer, loc, `${path} imports itself in a circle`, sources);
+    if (units.has(path)) return;
+    load(path, readImported(read, path, { importer, loc, sources }));
   };
   const main = block ? blockKey(block.number, file) : file;
   try {
-    load(main, source, main, block && { ...block, shown: file });
+    load(main, source, block && { ...block, shown: file });
   } catch (error) {
     error.files = [...sources.keys()];
     throw error;
@@ -49,30 +52,34 @@ export function compile(source, file, names, { read = readModule, block } = {}) 
     };
     start(main);
   };
-  const { effects: does, declared } = units.get(main);
-  return { run, sources, effects: does, declared };
+  const { effects: does, declared, elsewhere } = units.get(main);
+  return { run, sources, effects: does, declared, elsewhere };
 }
 
 /** Who shares no names. */
 const NOBODY = { reach() {} };
 
-/** One file as a function of the language's names and the module names. */
-function compileFile(source, file, names) {
-  let [text, edits, imports] = [source, [], []];
+/** One file as a function of the language's names and the module names. `link(imports)` makes units of what it imports, of which
+ *  `exportsOf(path)` tells what they export. */
+function compileFile(source, file, { names, link, exportsOf }) {
+  let [text, edits, exports, elsewhere] = [source, [], new Map(), new Map()];
   try {
     if (maybeModule(source)) {
-      let behind;
-      ({ edits, imports, behind } = moduleEdits(parse(source), { source, file, languageNames: names }));
-      text = edited(source, edits) + behind;
+      const program = parse(source);
+      link(importsOf(program, file));
+      const module = moduleEdits(program, { source, file, languageNames: names, exportsOf });
+      ({ exports, elsewhere } = module);
+      edits = [...module.edits, ...elsewhereEdits(program, elsewhere)].sort(byPlace);
+      text = edited(source, edits) + module.behind;
     }
-    return { start: evaluated(text, file, { names, source, edits }), imports };
+    return { start: evaluated(text, file, { names, source, edits }), exports, elsewhere };
   } catch (error) {
     throw mistake(source, file, error);
   }
 }
 
 /** Code that was sent: what it uses and does not declare, it finds where the piece and other blocks have it. */
-function compileBlock(source, key, names, { from, shown, isShared }) {
+function compileBlock(source, key, { names, link, exportsOf, from, shown, isShared }) {
   notePlaces(key, { opening: '', shown });
   if (isLong(source)) {
     const message = `a block has at most 1 MiB, not ${source.length} characters: put it into a file of its own and play or import that`;
@@ -80,32 +87,51 @@ function compileBlock(source, key, names, { from, shown, isShared }) {
   }
   try {
     const program = parse(source);
+    link(importsOf(program, from));
     const found = analyse(program);
     const isElsewhere = (name) => isShared(name) || !(names.includes(name) || name in globalThis || name === 'arguments');
     const uses = found.free.filter(({ name }) => isElsewhere(name));
-    const module = moduleEdits(program, { source, file: from, languageNames: names });
-    const edits = [...module.edits, ...uses.map(editOf)].sort((a, b) => a.from - b.from);
+    const module = moduleEdits(program, { source, file: from, languageNames: names, exportsOf });
+    const edits = [...module.edits, ...uses.map(cellEdit), ...elsewhereEdits(program, module.elsewhere)].sort(byPlace);
     const text = edited(source, edits) + module.behind;
     const cells = [...new Set(uses.map(({ name }) => name))];
     const start = evaluated(text, key, { names, source, edits, shown, cells });
     const isLanguage = (name) => names.includes(name) && !isElsewhere(name) && !found.declared.has(name);
-    return { start, imports: module.imports, declared: found.declared, effects: effects(program, found, isElsewhere, isLanguage) };
+    const { elsewhere } = module;
+    return { start, elsewhere, declared: found.declared, effects: effects(program, found, isElsewhere, isLanguage) };
   } catch (error) {
     throw mistake(source, key, error);
   }
 }
 
+/** Uses of names that live in other files and may change: read there. */
+function elsewhereEdits(program, elsewhere) {
+  if (elsewhere.size === 0) return [];
+  const isElsewhere = (name) => elsewhere.has(name);
+  const uses = analyse(program, isElsewhere).free.filter(({ name }) => isElsewhere(name));
+  return uses.map((use) => editOf(use, { value: elsewhere.get(use.name), peek: elsewhere.get(use.name) }));
+}
+
 /** A use of a name, of its cell instead. */
-function editOf({ name, start, end, role, opens }) {
-  const cell = `$forebay_${name}`;
+function cellEdit(use) {
+  const cell = `$forebay_${use.name}`;
+  return editOf(use, { value: `${cell}.value`, peek: `${cell}.peek` });
+}
+
+/** A use of a name, of an expression instead: `peek` where a name that there is not does no harm. */
+function editOf({ name, start, end, role, opens }, { value, peek }) {
   const text = {
-    [ROLE.value]: `${cell}.value`,
-    [ROLE.shorthand]: `${name}: ${cell}.value`,
-    // No method of the cell is called; and what begins a statement begins with a bracket now.
-    [ROLE.callee]: `${opens ? ';' : ''}(0, ${cell}.value)`,
-    [ROLE.type]: `${cell}.peek`,
+    [ROLE.value]: value,
+    [ROLE.shorthand]: `${name}: ${value}`,
+    // No method of what holds it is called; and what begins a statement begins with a bracket now.
+    [ROLE.callee]: `${opens ? ';' : ''}(0, ${value})`,
+    [ROLE.type]: peek,
   }[role];
   return { from: start, to: end, text };
+}
+
+function byPlace(a, b) {
+  return a.from - b.from;
 }
 
 /** What a text comes to, which stacks call `name`. An indirect eval leaves nothing behind; vm.Script keeps 13 KB of every
@@ -124,21 +150,19 @@ function evaluated(text, key, { names, source, edits, shown, cells = [] }) {
   return start;
 }
 
-function readImported(read, imported, importer, sources) {
+function readImported(read, imported, { importer, loc, sources }) {
   try {
     return read(imported);
   } catch (error) {
     // Also what is not there belongs to the piece: it is watched until it is.
     sources.set(imported, '');
-    throw importError(importer, error.message, sources);
+    throw importError(importer, loc, error.message, sources);
   }
 }
 
-/** An import that can't be had, told at the line that asks for it. */
-function importError(importer, message, sources) {
-  const source = sources.get(importer);
-  const line = source.split('\n').findIndex((text) => /^\s*(?:import|export)\b.*['"]\.{0,2}\//.test(text)) + 1 || undefined;
-  return new SourceError(message, { kind: 'import', file: importer, line, sourceLine: lineOf(source, line) });
+/** An import that can't be had, told where the path is that asks for it. */
+function importError(importer, { line, column }, message, sources) {
+  return new SourceError(message, { kind: 'import', file: importer, line, column: column + 1, sourceLine: lineOf(sources.get(importer), line) });
 }
 
 /** The parser says where, the same words and place in every runtime. */

@@ -61,7 +61,8 @@ export class Evaluator {
     this.#say = say;
     if (setup.keep !== undefined) this.#keep = new Keep(setup.keep);
     this.#console = new PieceConsole(say, () => this.timeline.rehearsing);
-    this.hooks = makeHooks({ timeline: this.timeline, shelf: this.shelf, desk: this.desk, console: this.#console });
+    const { timeline, shelf, desk } = this;
+    this.hooks = makeHooks({ timeline, shelf, desk, console: this.#console, program: this.#program });
     this.onFailure = (player, error) => this.#failed(player, error);
   }
 
@@ -388,7 +389,7 @@ export class Evaluator {
   #blame(player, what, frame, message) {
     if (player.told.has(what)) return;
     player.told.add(what);
-    this.#say({ kind: 'fault', what, voice: player.name, frame, message });
+    this.#say({ ...this.#program.placeOf(player), kind: 'fault', what, voice: player.name, frame, message });
   }
 
   /** Where what plays can't be rendered in time, the slowest voice is stopped. */

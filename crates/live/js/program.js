@@ -3,7 +3,7 @@
 
 import path from 'node:path';
 import { closures } from './closures.js';
-import { keepPlaces, lineOf, locate, placeIn } from './places.js';
+import { keepPlaces, lineOf, locate, placeIn, shownAs } from './places.js';
 import { checkRoom, needed, played } from './sent.js';
 
 /** What a piece does to names: others look at it only when they want to know. */
@@ -13,6 +13,8 @@ export class Program {
   /** Each with the texts of all its files; blocks have a number. */
   sources = [];
   #blocks = 0;
+  /** Names of all voices that have played. */
+  #played = new Set();
   /** The last code that was tried, whatever became of it. */
   #tried = { texts: new Map() };
 
@@ -20,6 +22,12 @@ export class Program {
   know(sources) {
     this.sources = sources;
     this.#blocks = Math.max(0, ...sources.map(({ block = 0 }) => block));
+    for (const { plays, stops, asks } of sources) for (const name of [...plays, ...stops, ...asks]) this.#played.add(name);
+  }
+
+  /** Whether a voice plays, or has played before: code may speak of it. */
+  hasPlayed(name) {
+    return this.#played.has(name);
   }
 
   /** Nothing plays. */
@@ -52,7 +60,9 @@ export class Program {
   note(trial, { add, before }) {
     const { source, file, block, sources: texts, sounds, score } = trial;
     const did = block === undefined ? PIECE : trial.main.effects;
-    const entry = { source, file, block, texts, sounds, ...did, ...played(score, add ? before : undefined, trial.controls) };
+    for (const name of score.names) this.#played.add(name);
+    const { asks } = score;
+    const entry = { source, file, block, texts, sounds, asks, ...did, ...played(score, add ? before : undefined, trial.controls) };
     const now = { voices: [...score.voices.keys()], names: trial.names.list() };
     this.sources = add ? needed([...this.sources, entry], now) : [entry];
   }
@@ -73,7 +83,7 @@ export class Program {
     if (spec.place === undefined) {
       const texts = new Map(this.sources.flatMap((source) => [...source.texts]));
       const { file, line, column } = placeIn(spec.site?.stack, texts);
-      spec.place = { file, line, column, source_line: lineOf(texts.get(file), line) };
+      spec.place = { file: shownAs(file), line, column, source_line: lineOf(texts.get(file), line) };
     }
     return spec.place;
   }

@@ -51,7 +51,7 @@ export class Trial {
     this.main = compile(source, file, NAMES, { read, block: block && { ...block, isShared: (name) => names.has(name) } });
     this.names = names;
     this.block = block?.number;
-    this.sharing = new Sharing(names, source, this.main.declared);
+    this.sharing = new Sharing(names, source, this.main);
     /** Every file and its text. */
     this.sources = this.main.sources;
     this.compileMs = performance.now() - began;
@@ -249,7 +249,7 @@ export class Trial {
     this.sharing.begin();
     this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks, library: hooks.library }), this.sharing);
     this.sharing.end();
-    this.score.open = false;
+    this.score.close(this.#judged ? hooks.hasPlayed : () => true);
     guard[GUARD.voice] = NOBODY;
     pulse(false);
     this.#patches = [];

@@ -57,6 +57,52 @@ export * from './two.js';
   assert.deepEqual(files, ['main.js', 'one.js', 'two.js']);
 });
 
+// What a file changes later, those who import it see as it is, by whatever way they have it; they can't change it themselves.
+test('what is exported and changes later', () => {
+  const { said } = say({
+    'main.js': `import { n, bump, fixed as once } from './state.js';
+import reset, { n as renamed } from './state.js';
+import * as all from './state.js';
+import { again, m } from './between.js';
+const tell = () => say([n, renamed, all.n, again, m, { n }.n, typeof n].join());
+tell(); bump(); tell();
+{ const n = 'own'; say(n); }
+n
+tell(reset());
+try { n = 5; } catch (error) { say(error.constructor.name); }
+say(once);
+`,
+    'state.js': `export let n = 0;
+export let fixed = 1;
+fixed += 1;
+export const bump = () => n++;
+export default function reset() { [n] = [7]; }
+`,
+    'between.js': `export { n as again } from './state.js';
+import { n } from './state.js';
+export { n as m };
+export * from './state.js';
+`,
+  });
+  assert.deepEqual(said, ['0,0,0,0,0,0,number', '1,1,1,1,1,1,number', 'own', '7,7,7,7,7,7,number', 'TypeError', 2]);
+});
+
+// What is never assigned later costs what a name of one's own does: it is a copy.
+test('what is exported and does not change is a copy', () => {
+  const text = `import { f, n, set } from './parts.js';\nsay(f(n));`;
+  const parts = 'export function f(x) { return x; }\nexport let n = 1, other = 2;\nexport const set = () => { let n; n = 2; other = n; };';
+  const compiled = [];
+  const own = globalThis.eval;
+  globalThis.eval = (code) => (compiled.push(code), own(code));
+  try {
+    say({ 'main.js': text, 'parts.js': parts });
+  } finally {
+    globalThis.eval = own;
+  }
+  const main = compiled.find((code) => code.includes('const f = '));
+  assert.match(main, /const f = .*say\(f\(/s);
+});
+
 // A file may use a name of the language for something of its own.
 test('own names come first', () => {
   assert.deepEqual(say({ 'main.js': `const say2 = say; { const say = 5; say2(say); }` }).said, [5]);
@@ -70,11 +116,28 @@ test('mistakes in modules have their place', () => {
   assert.deepEqual(place(refusal({ 'main.js': `\nimport x from 'lodash';` })), ['syntax', 'main.js', 2, 1]);
   assert.deepEqual(place(refusal({ 'main.js': `import { nothing } from 'forebay';` })), ['syntax', 'main.js', 1, 10]);
   const missing = refusal({ 'main.js': `\n\nimport x from './missing.js';` });
-  assert.deepEqual(place(missing), ['import', 'main.js', 3, undefined]);
+  assert.deepEqual(place(missing), ['import', 'main.js', 3, 15]);
   assert.match(missing.message, /missing\.js: it is not there/);
   assert.equal(missing.files.length, 2, 'the missing file is watched too');
+  const second = refusal({ 'main.js': `\nimport './one.js';\nimport {\n  x,\n} from './missing.js';`, 'one.js': '' });
+  assert.deepEqual([...place(second), second.sourceLine], ['import', 'main.js', 5, 8, "} from './missing.js';"]);
   const circle = refusal({ 'main.js': `import './one.js';`, 'one.js': `import './main.js';` });
   assert.match(circle.message, /circle/);
+  assert.deepEqual(place(circle), ['import', 'one.js', 1, 8]);
+});
+
+// A name that a file does not export is told where it is asked for, with those that it does.
+test('a missing export has its place', () => {
+  const files = { 'ok.js': `export const a = 1, b = 2; export * from './more.js'; export default 3;`, 'more.js': 'export const c = 3; export default 4;' };
+  const missing = (text) => {
+    const { kind, line, column, message, sourceLine } = refusal({ ...files, 'main.js': `\n${text}` });
+    assert.deepEqual([kind, line, sourceLine], ['syntax', 2, text]);
+    return [column, message];
+  };
+  assert.deepEqual(missing(`import { a, zz } from './ok.js';`), [13, './ok.js exports no zz; it exports c, a, b, default']);
+  assert.deepEqual(missing(`export { zz as a } from './ok.js';`)[0], 10);
+  files['nothing.js'] = 'say(1);';
+  assert.deepEqual(missing(`import x from './nothing.js';`), [8, './nothing.js exports no default; it exports nothing']);
 });
 
 // What a function body can't hold is told with its place, though it would be right in a module.
@@ -83,6 +146,8 @@ test('a piece waits for nothing', () => {
     ['\nconst x = await 5;', 2, 11],
     ['\n\n  for await (const x of []) say(x);', 3, 3],
     ['say(import.meta.url);', 1, 5],
+    ["\nconst later = () => import('./ok.js');", 2, 21],
+    ["import('node:fs');", 1, 1],
   ]) {
     const error = refusal({ 'main.js': source });
     assert.deepEqual([error.kind, error.line, error.column], ['syntax', line, column], error.message);

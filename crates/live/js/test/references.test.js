@@ -53,7 +53,7 @@ test('what a text uses of others', () => {
     ['async function f() { for await (const x of a) await x } function* g() { yield* b }', 'a b'],
     ['if (1) { function inBlock() {} inBlock } inBlock', 'inBlock'],
     ['{ use; let use2; var hoisted = 1 } hoisted; use2', 'use use2'],
-    ['new.target; import(x)', 'x'],
+    ['new.target; x', 'x'],
     ['var a = a; let b = () => b; const { c = c } = d', 'd'],
     ['(a, b) => { a; b; c }; async x => x + y; async () => z', 'c y z'],
     ['#x in o', undefined],
@@ -76,7 +76,7 @@ function blockSays(before, source) {
   const log = (...values) => said.push(...values);
   for (const [number, text] of [before, source].entries()) {
     const main = compile(text, '<test>', ['log'], { block: { number, from: '/', isShared: (name) => names.has(name) } });
-    const sharing = new Sharing(names, text, main.declared);
+    const sharing = new Sharing(names, text, main);
     sharing.begin();
     main.run([log], sharing);
     sharing.end();
@@ -172,7 +172,7 @@ test('columns are those of the user', () => {
     const names = new SharedNames();
     const run = (text, number) => {
       const main = compile(text, 'test', [], { block: { number, from: '/', isShared: (name) => names.has(name) } });
-      const sharing = new Sharing(names, text, main.declared);
+      const sharing = new Sharing(names, text, main);
       sharing.begin();
       main.run([], sharing);
       sharing.end();
