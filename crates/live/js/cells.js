@@ -60,7 +60,7 @@ export class Cell {
   }
 
   #take(s) {
-    if (s?.cells === undefined) throw new UsageError('a signal is called with what the voice gets: (s) => signal(s)');
+    if (s?.cells === undefined) throw new UsageError('a signal is called with what the voice gets: (s) => signal(s). An update of kanon gets none: helpers belong in a play');
     const { state, line } = s.cells.take(this.#kind, this.#slots, this.#remembers);
     const place = { offset: state.byteOffset / 8, length: line?.slots ?? 0 };
     this.#places ??= new Map();

@@ -382,6 +382,7 @@ export class Evaluator {
       if (player.oddReturns > 0) {
         this.#blame(player, 'return', player.firstOdd, 'returns neither a number nor [left, right]: silent there');
       }
+      if (player.signal.amiss !== undefined) this.#blame(player, 'amiss', player.signal.n, `${player.signal.amiss}: it begins its turn anew`);
       player.forget();
     }
   }

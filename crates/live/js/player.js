@@ -28,6 +28,8 @@ export class Signal {
     /** What the voice's helpers have taken; what it builds in every frame. */
     this.cells = cells;
     this.built = undefined;
+    /** What a helper found amiss, for people; until it is told. */
+    this.amiss = undefined;
     this.#head = head;
   }
 
@@ -89,6 +91,7 @@ export class Player {
   forget() {
     this.badFrames = 0;
     this.oddReturns = 0;
+    this.signal.amiss = undefined;
     /** Song frames of the first of each. */
     this.firstBad = undefined;
     this.firstOdd = undefined;

@@ -93,6 +93,9 @@ function surface(score, { sr, makeMemory, hooks, library }) {
     if (typeof fn !== 'function' && !block) {
       throw new UsageError(`play('${voice}', ...) needs a function of s that returns a number or [left, right], or { process(out, s) }`);
     }
+    if (fn.builds !== undefined) {
+      throw new UsageError(`play('${voice}', ...) needs a signal, not ${fn.builds} itself: write ${fn.builds}(...), with its parentheses`);
+    }
     atTopLevel('play() and kanon() belong');
     const code = block ? { call: fn.process, self: fn, block } : { call: fn };
     declare({ ...voiceOptions(voice, options, PLAY_SLOTS), name: voice, shape: 'play', ...code });

@@ -215,6 +215,7 @@ export class Trial {
       if (player.oddReturns > 0) this.#refuse(player, 'return', 'returns neither a number nor [left, right]');
       else if (blast) this.#refuse(player, 'blast', `blasts: its peak is above ${BLAST}`);
       else if (player.badFrames > 0) this.#refuse(player, 'nan', 'gives NaN');
+      else if (player.signal.amiss !== undefined) this.#refuse(player, 'nan', player.signal.amiss);
     }
   }
 

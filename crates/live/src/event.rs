@@ -280,7 +280,7 @@ impl fmt::Display for Refusal {
 /// What went wrong in a voice that was playing.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Fault {
-    /// `throw`, `nan`, `return`, `slow`, `hang` or `end`.
+    /// `throw`, `nan`, `return`, `amiss` (a helper that gets what it can't use), `slow`, `hang` or `end`.
     pub what: String,
     /// The voice; absent when it is the file's top level.
     #[serde(default)]

@@ -13,6 +13,7 @@ const ROOM_S = [0.02987, 0.03341, 0.03869, 0.04283, 0.04691, 0.05003, 0.05459, 0
 /** The lines of a further channel are longer by this part, so that channels differ. */
 const SPREAD = 0.011;
 const LEAST_RT60_S = 0.01;
+const USUAL_RT60_S = 1.5;
 /** Slots of one of its lines, and the one behind them. */
 const { offset: OFFSET, at: AT, written: WRITTEN, slots: DAMPED } = LINE;
 /** Loudness of all lines together, about that of what went in. */
@@ -80,7 +81,7 @@ export function delays(toolbox) {
       return (s) => {
         const x = sound(node.a, s);
         const wet = clamped(number(node.d ?? 0.3, s), 0, 1);
-        const rt60 = number(node.b ?? 1.5, s);
+        const rt60 = number(node.b ?? USUAL_RT60_S, s);
         const damping = clamped(number(node.c ?? 0.3, s), 0, 1);
         if (typeof x === 'number') return (1 - wet) * x + wet * (rooms[0] ?? add(0)).step(s, x, rt60, damping);
         const { length } = x;
@@ -91,7 +92,7 @@ export function delays(toolbox) {
         return frame;
       };
     },
-    (sig, rt60 = 1) => {
+    (sig, rt60 = USUAL_RT60_S) => {
       checkSignal('reverb(sig, rt60, damping, mix): the first argument', sig);
       checkSignal('reverb(sig, rt60, damping, mix): the time to fall by 60 dB', rt60);
       if (typeof rt60 === 'number' && !(rt60 > 0)) throw new UsageError(`reverb(): rt60 is a number of seconds above 0, not ${rt60}`);

@@ -14,5 +14,8 @@ import { shapes } from './shapes.js';
 /** All helpers, made with `toolbox`. */
 export function instruments(toolbox) {
   const rooms = [oscillators, filters, delays, shapes, envelopes, clock, rhythm, pitch, samples, controls];
-  return Object.assign({}, ...rooms.map((room) => room(toolbox)));
+  const all = Object.assign({}, ...rooms.map((room) => room(toolbox)));
+  // Who forgets the parentheses is told which ones: what builds a helper is no signal.
+  for (const [name, build] of Object.entries(all)) build.builds = name;
+  return all;
 }

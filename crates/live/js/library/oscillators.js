@@ -7,17 +7,19 @@ import { UsageError, checkSignal, clamped, number } from './toolbox.js';
 const TURN = 2 * Math.PI;
 
 /** Where the phase is, and one frame on. */
-function advance(state, at, step) {
+function advance(state, at, step, s) {
   const phase = state[at];
   const next = phase + step;
-  state[at] = next >= 0 && next < 1 ? next : turned(next);
+  state[at] = next >= 0 && next < 1 ? next : turned(next, s);
   return phase;
 }
 
-/** A phase within its turn; what is no number begins anew. */
-function turned(phase) {
+/** A phase within its turn; what is no number begins anew, and `s` bears it in mind. */
+function turned(phase, s) {
   const wrapped = phase - Math.floor(phase);
-  return wrapped === wrapped ? wrapped : 0;
+  if (wrapped === wrapped) return wrapped;
+  s.amiss = 'has an oscillator whose frequency is no number';
+  return 0;
 }
 
 /** What rounds the edge at phase 0 off, for an edge from -1 up to 1, `width` of a turn per frame. */
@@ -65,7 +67,7 @@ export function oscillators(toolbox) {
     const at = s === cell.owner ? cell.offset : cell.at(s);
     const phase = state[at];
     const next = phase + (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
-    state[at] = next >= 0 && next < 1 ? next : turned(next);
+    state[at] = next >= 0 && next < 1 ? next : turned(next, s);
     return Math.sin(TURN * phase);
   });
 
@@ -75,26 +77,26 @@ export function oscillators(toolbox) {
     const at = s === cell.owner ? cell.offset : cell.at(s);
     const phase = state[at];
     const next = phase + step;
-    state[at] = next >= 0 && next < 1 ? next : turned(next);
+    state[at] = next >= 0 && next < 1 ? next : turned(next, s);
     const width = step < 0 ? -step : step;
     const ramp = 2 * phase - 1;
     return phase < width || phase > 1 - width ? ramp - edge(phase, width) : ramp;
   });
 
-  const phasor = oscillator('phasor', (node, cell) => (s) => advance(state, cell.at(s), number(node.a, s) * s.dt));
+  const phasor = oscillator('phasor', (node, cell) => (s) => advance(state, cell.at(s), number(node.a, s) * s.dt, s));
 
   const tri = oscillator('tri', (node, cell) => (s) => {
     const hz = node.a;
     const at = s === cell.owner ? cell.offset : cell.at(s);
     const phase = state[at];
     const next = phase + (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
-    state[at] = next >= 0 && next < 1 ? next : turned(next);
+    state[at] = next >= 0 && next < 1 ? next : turned(next, s);
     return phase < 0.5 ? 4 * phase - 1 : 3 - 4 * phase;
   });
 
   const square = oscillator('square', (node, cell) => (s) => {
     const step = number(node.a, s) * s.dt;
-    return pulseAt(advance(state, cell.at(s), step), step, 0.5);
+    return pulseAt(advance(state, cell.at(s), step, s), step, 0.5);
   });
 
   const pulse = toolbox.define(
@@ -106,7 +108,7 @@ export function oscillators(toolbox) {
         const part = node.b ?? 0.5;
         const step = (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
         const width = clamped(typeof part === 'number' ? part : number(part, s), 0, 1);
-        return pulseAt(advance(state, s === cell.owner ? cell.offset : cell.at(s), step), step, width);
+        return pulseAt(advance(state, s === cell.owner ? cell.offset : cell.at(s), step, s), step, width);
       };
     },
     hz('pulse'),
@@ -118,7 +120,7 @@ export function oscillators(toolbox) {
       const cell = new Cell('wave', 1);
       return (s) => {
         const values = node.b;
-        const phase = advance(state, cell.at(s), number(node.a, s) * s.dt);
+        const phase = advance(state, cell.at(s), number(node.a, s) * s.dt, s);
         const value = values[(phase * values.length) | 0];
         return typeof value === 'function' ? number(value, s) : value;
       };
@@ -126,6 +128,7 @@ export function oscillators(toolbox) {
     (freq, values) => {
       checkSignal('wave(hz, values): the frequency', freq);
       if (!(values?.length > 0)) throw new UsageError('wave(hz, values): the values are an array that is not empty');
+      if (Array.isArray(values)) values.forEach((value, i) => checkSignal(`wave(hz, values): value ${i + 1}`, value));
     },
   );
 

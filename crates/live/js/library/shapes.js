@@ -66,14 +66,15 @@ export function shapes(toolbox) {
   const pan = toolbox.define(
     'pan',
     (node) => {
-      const frame = node.frame(2);
+      const pair = node.frame(2);
       // What its place gives to the left and to the right, worked out when it moves.
       const mono = { place: NaN, left: 0, right: 0 };
       const stereo = { place: NaN, left: 0, right: 0 };
       return (s) => {
         const { a } = node;
         const b = node.b ?? 0;
-        const x = typeof a === 'function' ? a(s) : a;
+        let x = typeof a === 'function' ? a(s) : a;
+        if (typeof x !== 'number' && x.length === 1) x = x[0];
         const place = clamped(typeof b === 'number' ? b : number(b, s), -1, 1);
         if (typeof x === 'number') {
           if (place !== mono.place) {
@@ -81,18 +82,22 @@ export function shapes(toolbox) {
             mono.left = Math.cos((place + 1) * QUARTER);
             mono.right = Math.sin((place + 1) * QUARTER);
           }
-          frame[0] = x * mono.left;
-          frame[1] = x * mono.right;
-        } else {
-          if (place !== stereo.place) {
-            // Balance: the far side falls, the near one stays.
-            stereo.place = place;
-            stereo.left = place > 0 ? Math.cos(place * 2 * QUARTER) : 1;
-            stereo.right = place < 0 ? Math.cos(place * 2 * QUARTER) : 1;
-          }
-          frame[0] = x[0] * stereo.left;
-          frame[1] = (x[1] ?? x[0]) * stereo.right;
+          pair[0] = x * mono.left;
+          pair[1] = x * mono.right;
+          return pair;
         }
+        if (place !== stereo.place) {
+          // Balance: the far side falls, the near one stays.
+          stereo.place = place;
+          stereo.left = place > 0 ? Math.cos(place * 2 * QUARTER) : 1;
+          stereo.right = place < 0 ? Math.cos(place * 2 * QUARTER) : 1;
+        }
+        // Further channels are no left and no right.
+        const { length } = x;
+        const frame = length === 2 ? pair : node.frame(length);
+        frame[0] = x[0] * stereo.left;
+        frame[1] = x[1] * stereo.right;
+        for (let c = 2; c < length; c++) frame[c] = x[c];
         return frame;
       };
     },

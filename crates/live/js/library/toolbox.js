@@ -32,7 +32,9 @@ export class Toolbox {
   define(kind, make, check) {
     return (a, b, c, d, e, f) => {
       check?.(a, b, c, d, e, f);
-      const signal = this.playing()?.signal;
+      const player = this.playing();
+      if (player?.spec.block) throw new UsageError(`${kind}() in a block voice: build it once, outside of process, and call it with s there`);
+      const signal = player?.signal;
       const node = signal === undefined ? new Node(make) : (signal.built ??= new Built()).next(kind, signal.n, make);
       node.a = a;
       node.b = b;
@@ -99,8 +101,22 @@ export function sound(x, s) {
 /** What an argument is in this frame, as one number: that of the first channel. */
 export function number(x, s) {
   if (typeof x === 'number') return x;
+  if (typeof x !== 'function') throw new UsageError(`an argument of a helper is a number or a signal, a function of s, not ${shown(x)}`);
   const value = x(s);
-  return typeof value === 'number' ? value : value[0];
+  return typeof value === 'number' ? value : first(value);
+}
+
+/** The first channel of what a signal gave; true and false are 1 and 0. */
+function first(value) {
+  if (typeof value === 'boolean') return Number(value);
+  if (typeof value?.[0] === 'number') return value[0];
+  throw new UsageError(`a signal gives a number, or an array of one per channel, not ${shown(value)}`);
+}
+
+/** What somebody has given, for a message. */
+function shown(x) {
+  if (typeof x === 'string') return `'${x}'`;
+  return x === null || typeof x !== 'object' ? String(x) : 'an object';
 }
 
 /** `x` within bounds; what is no number is the least. */
@@ -115,8 +131,10 @@ export function kept(x) {
 
 /** Throws unless `x` is a number or a signal. */
 export function checkSignal(what, x) {
-  if (typeof x === 'function' || (typeof x === 'number' && x === x)) return;
-  throw new UsageError(`${what} is a number or a signal, a function of s, not ${x === null || typeof x !== 'object' ? String(x) : 'an object'}`);
+  if (typeof x === 'function' && x.builds === undefined) return;
+  if (typeof x === 'number' && x === x) return;
+  if (typeof x === 'function') throw new UsageError(`${what} is a number or a signal, not ${x.builds} itself: write ${x.builds}(...), with its parentheses`);
+  throw new UsageError(`${what} is a number or a signal, a function of s, not ${shown(x)}`);
 }
 
 /** Throws unless `x` is a number above zero and at most `most`. */

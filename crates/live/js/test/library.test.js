@@ -249,7 +249,7 @@ test('mistakes are told with their place', () => {
     staged((stage) => {
       assert.throws(() => stage.save(`\n${source}`), (error) => words.test(error.message) && error.line === 2 && error.file === '/song/piece.js');
     });
-  refused("play('x', sin('loud'))", /sin\(hz\): the frequency is a number or a signal.*not loud/);
+  refused("play('x', sin('loud'))", /sin\(hz\): the frequency is a number or a signal.*not 'loud'/);
   refused("play('x', lpf(sin(100)))", /lpf\(sig, hz, resonance\): the cutoff .* not undefined/);
   refused("play('x', delay(sin(1), 0, 0))", /delay.*the longest time is a number of seconds above 0/);
   refused("play('x', wave(1, []))", /the values are an array that is not empty/);
@@ -257,3 +257,45 @@ test('mistakes are told with their place', () => {
   refused("play('x', mix())", /needs a signal/);
   refused("const tone = sin(100); play('x', s => tone())", /called with what the voice gets/);
 });
+
+// A beginner's slips are refused with the words for them, not heard as silence.
+test('what is no signal is refused', () => {
+  const refused = {
+    "play('x', noise)": /needs a signal, not noise itself: write noise\(\.\.\.\)/,
+    "play('x', lpf(noise, 800))": /the first argument is a number or a signal, not noise itself/,
+    "play('x', sin(wave(2, ['c4', 'e4'])))": /value 1 is a number or a signal, a function of s, not 'c4'/,
+    "const d = {}; play('x', sin(s => d.freq * 2))": /voice x has an oscillator whose frequency is no number/,
+    "play('x', gain(saw(s => 'a4'), 0.1))": /a signal gives a number, or an array of one per channel, not 'a4'/,
+    "play('x', sin(s => undefined))": /a signal gives a number, .* not undefined/,
+    "play('x', pan(sin(220), 'left'))": /an argument of a helper is a number or a signal, a function of s, not 'left'/,
+    "play('x', lpf(sin(220), 800, 'x'))": /not 'x'/,
+    "play('x', { process(out, s) { for (let i = 0; i < 64; i++) out[0][i] = sin(440)(s); } })": /sin\(\) in a block voice: build it once, outside of process/,
+    "const o = sin(220); kanon('x', () => ({ update: (sr) => [o(sr)] }))": /An update of kanon gets none: helpers belong in a play/,
+  };
+  for (const [source, words] of Object.entries(refused)) {
+    staged((stage) => assert.throws(() => stage.save(source), (error) => words.test(error.message) && error.line === 1, source));
+  }
+});
+
+// While it plays, it is told once with the voice and its line.
+test('a frequency that is no number later', () =>
+  staged((stage) => {
+    stage.save("\nplay('x', gain(sin(s => (s.n > 9600 && s.n < 12000 ? NaN : 220)), 0.1))");
+    stage.play(24000);
+    const faults = stage.said.filter(({ kind }) => kind === 'fault');
+    assert.deepEqual(faults.map(({ voice, line, what }) => [voice, line, what]), [['x', 2, 'amiss']]);
+    assert.ok(Math.max(...stage.left('x').slice(-4800)) > 0.09, 'it plays on');
+  }));
+
+// A place in the room for one channel and for two; what there is beyond has none.
+test('pan of one channel, of two and of four', () =>
+  staged((stage) => {
+    stage.save(`play('one', pan(s => [0.5], 0)); play('mono', pan(s => 0.5, 0));
+      play('two', pan(s => [0.5, 0.25], 1)); play('four', pan(s => [0.1, 0.2, 0.3, 0.4], -1));`);
+    stage.play(9600);
+    const last = (name) => stage.heard.get(name).slice(-4).map((x) => Number(x.toFixed(4)));
+    assert.deepEqual(last('one'), [0.3536, 0.3536, 0, 0]);
+    assert.deepEqual(last('mono'), last('one'));
+    assert.deepEqual(last('two'), [0, 0.25, 0, 0]);
+    assert.deepEqual(last('four'), [0.1, 0, 0.3, 0.4]);
+  }, { channels: 4 }));
