@@ -62,13 +62,20 @@ export function oscillators(toolbox) {
     );
 
   // Those that are used most, with what they call written out.
-  const sin = oscillator('sin', (node, cell) => (s) => {
-    const hz = node.a;
-    const at = s === cell.owner ? cell.offset : cell.at(s);
-    const phase = state[at];
-    const next = phase + (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
-    state[at] = next >= 0 && next < 1 ? next : turned(next, s);
-    return Math.sin(TURN * phase);
+  const sin = oscillator('sin', (node, cell) => {
+    // Variables of the closure cost JavaScriptCore less than members of the cell.
+    let [owner, at] = [undefined, 0];
+    return (s) => {
+      const hz = node.a;
+      if (s !== owner) {
+        at = cell.at(s);
+        owner = s;
+      }
+      const phase = state[at];
+      const next = phase + (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
+      state[at] = next >= 0 && next < 1 ? next : turned(next, s);
+      return Math.sin(TURN * phase);
+    };
   });
 
   const saw = oscillator('saw', (node, cell) => (s) => {
