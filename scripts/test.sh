@@ -29,6 +29,11 @@ step_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 step_loom() { scripts/loom.sh; }
 step_fuzz() { scripts/fuzz.sh "${FOREBAY_FUZZ_SECONDS:-300}"; }
 
+# Those that ask for nothing of Node but what the embedded runtime and its examples/suite have.
+tests_of_the_language() {
+  grep -LE "node:(child_process|net|v8|vm|worker_threads)|testing/process\.js|/watch\.js" crates/live/js/test/*.test.js
+}
+
 step_javascript() {
   local folder ran=0
   # The binary of this tree, not a release of an earlier one.
@@ -44,6 +49,9 @@ step_javascript() {
       && FOREBAY_TEST_HOST=quickjs node --test $(grep -lE 'testing/(process|played)\.js' test/*.test.js)) || return 1
   fi
   [ $ran = 1 ] || { note "SKIPPED: no JavaScript runtime"; }
+  note "the embedded runtime, by itself"
+  cargo build --quiet -p forebay-quickjs --example suite
+  "${CARGO_TARGET_DIR:-$PWD/target}/debug/examples/suite" sdk/js/test/{ring,voice}.test.js $(tests_of_the_language)
 }
 
 # The first command of the README, as a newcomer runs it, on the null backend: until it says that it is heard.

@@ -24,6 +24,7 @@ use std::path::Path;
 use std::thread;
 
 pub use machine::HostError;
+pub use modules::Modules;
 
 /// The version of QuickJS (the branch that is called QuickJS-ng) that is linked in.
 pub const VERSION: &str = "0.16";
@@ -36,11 +37,19 @@ const STACK_BYTES: usize = 16 * 1024 * 1024;
 /// # Errors
 /// [`HostError`] when the runtime can't be made.
 pub fn run(entry: &Path, arguments: &[String]) -> Result<i32, HostError> {
+    run_with(entry, arguments, &[])
+}
+
+/// The same, where the module finds `more` by their names beside the runtime's own.
+///
+/// # Errors
+/// [`HostError`] when the runtime can't be made.
+pub fn run_with(entry: &Path, arguments: &[String], more: Modules) -> Result<i32, HostError> {
     let (entry, arguments) = (entry.to_owned(), arguments.to_owned());
     let host = thread::Builder::new()
         .name("javascript".into())
         .stack_size(STACK_BYTES)
-        .spawn(move || machine::run(&entry, arguments))
+        .spawn(move || machine::run(&entry, arguments, more))
         .map_err(HostError::Thread)?;
     host.join().unwrap_or(Err(HostError::Panicked))
 }

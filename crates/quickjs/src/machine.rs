@@ -2,7 +2,7 @@
 
 use crate::event::{About, Event, Order};
 use crate::handles::{HandleId, Kind};
-use crate::modules::{self, Names, Texts};
+use crate::modules::{self, Inside, Modules};
 use crate::natives::{self, Home};
 use crate::poll;
 use crate::realm::{Doors, End, MAIN, Realm, RealmId, RealmState};
@@ -48,8 +48,8 @@ impl From<rquickjs::Error> for HostError {
 }
 
 /// Runs `entry` until nothing keeps it going.
-pub(crate) fn run(entry: &Path, arguments: Vec<String>) -> Result<i32, HostError> {
-    let mut machine = Machine::new(entry, arguments)?;
+pub(crate) fn run(entry: &Path, arguments: Vec<String>, more: Modules) -> Result<i32, HostError> {
+    let mut machine = Machine::new(entry, arguments, more)?;
     machine.start(MAIN, None, &entry.to_string_lossy())?;
     while machine.turn_all() {}
     Ok(0)
@@ -69,11 +69,11 @@ struct Machine {
 }
 
 impl Machine {
-    fn new(entry: &Path, arguments: Vec<String>) -> Result<Self, HostError> {
+    fn new(entry: &Path, arguments: Vec<String>, more: Modules) -> Result<Self, HostError> {
         let shared = Rc::new(Shared::new(entry.to_owned(), arguments));
         let runtime = Runtime::new()?;
         runtime.set_max_stack_size(STACK_BYTES);
-        runtime.set_loader(Names, Texts);
+        runtime.set_loader(Inside(more), Inside(more));
         let asked = Rc::clone(&shared);
         runtime.set_interrupt_handler(Some(Box::new(move || asked.watchdog.is_over())));
         let rejected = Rc::clone(&shared);

@@ -18,8 +18,11 @@ macro_rules! inside {
     };
 }
 
+/// Names of modules, with their texts.
+pub type Modules = &'static [(&'static str, &'static str)];
+
 /// What is carried inside, by its name.
-const INSIDE: &[(&str, &str)] = inside![
+const OWN: Modules = inside![
     "forebay:start": "start.js",
     "forebay:handles": "handles.js",
     "forebay:copy": "copy.js",
@@ -36,9 +39,16 @@ const INSIDE: &[(&str, &str)] = inside![
     "node:worker_threads": "worker_threads.js",
 ];
 
-pub(crate) struct Names;
+/// Our own modules, and those that somebody has added.
+pub(crate) struct Inside(pub(crate) Modules);
 
-impl Resolver for Names {
+impl Inside {
+    fn text(&self, name: &str) -> Option<&'static str> {
+        OWN.iter().chain(self.0).find(|(known, _)| *known == name).map(|(_, text)| *text)
+    }
+}
+
+impl Resolver for Inside {
     fn resolve<'js>(
         &mut self,
         _: &Ctx<'js>,
@@ -46,7 +56,7 @@ impl Resolver for Names {
         name: &str,
         _: Option<ImportAttributes<'js>>,
     ) -> rquickjs::Result<String> {
-        if name == NATIVE || INSIDE.iter().any(|(known, _)| *known == name) {
+        if name == NATIVE || self.text(name).is_some() {
             return Ok(name.to_owned());
         }
         if name.starts_with('.') || name.starts_with('/') {
@@ -69,9 +79,7 @@ fn normal(path: &Path) -> PathBuf {
     plain
 }
 
-pub(crate) struct Texts;
-
-impl Loader for Texts {
+impl Loader for Inside {
     fn load<'js>(
         &mut self,
         ctx: &Ctx<'js>,
@@ -81,8 +89,8 @@ impl Loader for Texts {
         if name == NATIVE {
             return Module::declare_def::<Natives, _>(ctx.clone(), name);
         }
-        if let Some((_, text)) = INSIDE.iter().find(|(known, _)| *known == name) {
-            return Module::declare(ctx.clone(), name, *text);
+        if let Some(text) = self.text(name) {
+            return Module::declare(ctx.clone(), name, text);
         }
         let text =
             std::fs::read(name).map_err(|error| Error::new_loading_message(name, error.to_string()))?;
