@@ -362,7 +362,7 @@ export class Evaluator {
   #blame(player, what, frame, message) {
     if (player.told.has(what)) return;
     player.told.add(what);
-    this.#say({ kind: 'fault', what, voice: player.name, frame, message });
+    this.#say({ ...this.#program.placeOf(player), kind: 'fault', what, voice: player.name, frame, message });
   }
 
   #failed(player, error) {

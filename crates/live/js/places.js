@@ -26,7 +26,7 @@ function isBlockKey(key) {
 }
 
 /** What people call a text. */
-function shownAs(key) {
+export function shownAs(key) {
   return texts.get(key)?.shown ?? key;
 }
 

@@ -2,7 +2,7 @@
 // they make the same voices and names.
 
 import path from 'node:path';
-import { keepPlaces, lineOf, locate, placeIn } from './places.js';
+import { keepPlaces, lineOf, locate, placeIn, shownAs } from './places.js';
 import { checkRoom, needed, played } from './sent.js';
 
 /** What a piece does to names: others look at it only when they want to know. */
@@ -66,7 +66,7 @@ export class Program {
     if (spec.place === undefined) {
       const texts = new Map(this.sources.flatMap((source) => [...source.texts]));
       const { file, line, column } = placeIn(spec.site?.stack, texts);
-      spec.place = { file, line, column, source_line: lineOf(texts.get(file), line) };
+      spec.place = { file: shownAs(file), line, column, source_line: lineOf(texts.get(file), line) };
     }
     return spec.place;
   }

@@ -265,7 +265,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         place(f, self.file.as_deref(), self.line, self.column)?;
         write!(f, "{}", self.message)?;
-        if let Some(voice) = self.voice.as_deref().filter(|voice| !self.message.contains(*voice)) {
+        if let Some(voice) = unnamed(self.voice.as_deref(), &self.message) {
             write!(f, " (voice {voice})")?;
         }
         caret(f, self.source_line.as_deref(), self.column)
@@ -302,12 +302,22 @@ pub struct Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         place(f, self.file.as_deref(), self.line, self.column)?;
-        match self.voice.as_deref().filter(|voice| !self.message.contains(*voice)) {
+        match unnamed(self.voice.as_deref(), &self.message) {
             Some(voice) => write!(f, "voice {voice}: {}", self.message)?,
             None => write!(f, "{}", self.message)?,
         }
         caret(f, self.source_line.as_deref(), self.column)
     }
+}
+
+/// The voice, unless the message begins with it: "voice NAME gives NaN". Elsewhere in the words its name may be anything, a
+/// short one a part of another word.
+fn unnamed<'a>(voice: Option<&'a str>, message: &str) -> Option<&'a str> {
+    let told = |voice: &str| {
+        let rest = message.strip_prefix("voice ").and_then(|rest| rest.strip_prefix(voice));
+        rest.is_some_and(|rest| rest.starts_with(' '))
+    };
+    voice.filter(|voice| !told(voice))
 }
 
 fn place(
@@ -434,5 +444,25 @@ mod tests {
         let line = r#"{"event":"refused","what":"nan","file":"song.js","line":2,"voice":"x","message":"voice x gives NaN"}"#;
         let Event::Refused(refusal) = parse(line) else { panic!() };
         assert_eq!(refusal.to_string(), "song.js:2: voice x gives NaN");
+    }
+    // Whatever the words are, the voice is named, once: also one whose name is a part of a word of them.
+    #[test]
+    fn a_voice_is_named_whatever_it_is_called() {
+        let told = |voice: &str, message: &str| {
+            let fault = format!(
+                r#"{{"event":"fault","what":"nan","voice":"{voice}","file":"song.js","line":3,"message":"{message}"}}"#
+            );
+            let refused = fault.replace(r#""fault""#, r#""refused""#);
+            let (Event::Fault(fault), Event::Refused(refusal)) = (parse(&fault), parse(&refused)) else {
+                panic!()
+            };
+            [fault.to_string(), refusal.to_string()]
+        };
+        let poisoned = "gives NaN or blasts: cut there, its poisoned state reset";
+        let named = format!("song.js:3: voice p: {poisoned}");
+        assert_eq!(told("p", poisoned), [named, format!("song.js:3: {poisoned} (voice p)")]);
+        assert_eq!(told("a", "voice a gives NaN"), ["song.js:3: voice a gives NaN"; 2]);
+        let [fault, refusal] = told("a", "voice ab is not defined");
+        assert!(fault.starts_with("song.js:3: voice a: ") && refusal.ends_with("(voice a)"), "{fault}");
     }
 }

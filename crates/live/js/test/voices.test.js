@@ -74,6 +74,19 @@ test('faults have their frame', () =>
     assert.deepEqual(faults, [['nan', 'nan', 9610], ['return', 'odd', 9700]]);
   }));
 
+// So is the place where the voice is declared, in the file or in what was sent.
+test('faults have their place', () =>
+  staged((stage) => {
+    stage.save(`${SINE}  play('p', s => s.n === 20000 ? NaN : 0.1);`);
+    stage.openRing('q');
+    const sent = stage.evaluator.try(`\nplay('q', s => s.n < 20100 ? 0.1 : undefined);`, '<send>', { add: true });
+    stage.enter(sent, { add: true });
+    stage.play(33600);
+    const faults = said(stage, 'fault').map(({ voice, file, line, source_line: text }) => [voice, file, line, text]);
+    const [nan, odd] = ["  play('p', s => s.n === 20000 ? NaN : 0.1);", "play('q', s => s.n < 20100 ? 0.1 : undefined);"];
+    assert.deepEqual(faults, [['p', '/song/piece.js', 5, nan], ['q', '<send>', 2, odd]]);
+  }));
+
 // Every channel is looked at, not only the first two; who returns nothing is silent on all of them.
 test('voices of four channels', () =>
   staged((stage) => {
