@@ -1,6 +1,7 @@
 // From source text to a function. User files are never imported: every version of an imported module would stay in memory.
 
-import { MODULE_NAMES, ModuleError, edited, isLong, maybeModule, moduleEdits, parse, readModule } from './modules.js';
+import { MODULE_NAMES, importsOf, moduleEdits, readModule } from './links.js';
+import { ModuleError, edited, isLong, maybeModule, parse } from './modules.js';
 import { SourceError, blockKey, lineOf, nameInStacks, notePlaces, syntaxError } from './places.js';
 import { ROLE, analyse } from './references.js';
 import { effects } from './sent.js';
@@ -17,23 +18,23 @@ const SHARED = '$forebay_shared';
 export function compile(source, file, names, { read = readModule, block } = {}) {
   const sources = new Map();
   const units = new Map();
-  const load = (path, text, importer, asBlock) => {
-    if (units.has(path)) {
-      if (units.get(path) === undefined) throw importError(importer, `${path} imports itself in a circle`, sources);
-      return;
-    }
+  const load = (path, text, asBlock) => {
     units.set(path, undefined);
     sources.set(path, text);
-    const unit = asBlock ? compileBlock(text, path, names, asBlock) : compileFile(text, path, names);
-    for (const imported of unit.imports) {
-      if (!sources.has(imported)) sources.set(imported, readImported(read, imported, path, sources));
-      load(imported, sources.get(imported), path);
-    }
-    units.set(path, unit);
+    const link = (imports) => {
+      for (const wanted of imports) reach(wanted, path);
+    };
+    units.set(path, asBlock ? compileBlock(text, path, { names, link, ...asBlock }) : compileFile(text, path, { names, link }));
+  };
+  const reach = ({ path, loc }, importer) => {
+    const circle = units.has(path) && units.get(path) === undefined;
+    if (circle) throw importError(importer, loc, `${path} imports itself in a circle`, sources);
+    if (units.has(path)) return;
+    load(path, readImported(read, path, { importer, loc, sources }));
   };
   const main = block ? blockKey(block.number, file) : file;
   try {
-    load(main, source, main, block && { ...block, shown: file });
+    load(main, source, block && { ...block, shown: file });
   } catch (error) {
     error.files = [...sources.keys()];
     throw error;
@@ -56,23 +57,25 @@ export function compile(source, file, names, { read = readModule, block } = {}) 
 /** Who shares no names. */
 const NOBODY = { reach() {} };
 
-/** One file as a function of the language's names and the module names. */
-function compileFile(source, file, names) {
-  let [text, edits, imports] = [source, [], []];
+/** One file as a function of the language's names and the module names. `link(imports)` makes units of what it imports. */
+function compileFile(source, file, { names, link }) {
+  let [text, edits] = [source, []];
   try {
     if (maybeModule(source)) {
+      const program = parse(source);
+      link(importsOf(program, file));
       let behind;
-      ({ edits, imports, behind } = moduleEdits(parse(source), { source, file, languageNames: names }));
+      ({ edits, behind } = moduleEdits(program, { source, file, languageNames: names }));
       text = edited(source, edits) + behind;
     }
-    return { start: evaluated(text, file, { names, source, edits }), imports };
+    return { start: evaluated(text, file, { names, source, edits }) };
   } catch (error) {
     throw mistake(source, file, error);
   }
 }
 
 /** Code that was sent: what it uses and does not declare, it finds where the piece and other blocks have it. */
-function compileBlock(source, key, names, { from, shown, isShared }) {
+function compileBlock(source, key, { names, link, from, shown, isShared }) {
   notePlaces(key, { opening: '', shown });
   if (isLong(source)) {
     const message = `a block has at most 1 MiB, not ${source.length} characters: put it into a file of its own and play or import that`;
@@ -80,6 +83,7 @@ function compileBlock(source, key, names, { from, shown, isShared }) {
   }
   try {
     const program = parse(source);
+    link(importsOf(program, from));
     const found = analyse(program);
     const isElsewhere = (name) => isShared(name) || !(names.includes(name) || name in globalThis || name === 'arguments');
     const uses = found.free.filter(({ name }) => isElsewhere(name));
@@ -89,7 +93,7 @@ function compileBlock(source, key, names, { from, shown, isShared }) {
     const cells = [...new Set(uses.map(({ name }) => name))];
     const start = evaluated(text, key, { names, source, edits, shown, cells });
     const isLanguage = (name) => names.includes(name) && !isElsewhere(name) && !found.declared.has(name);
-    return { start, imports: module.imports, declared: found.declared, effects: effects(program, found, isElsewhere, isLanguage) };
+    return { start, declared: found.declared, effects: effects(program, found, isElsewhere, isLanguage) };
   } catch (error) {
     throw mistake(source, key, error);
   }
@@ -124,21 +128,19 @@ function evaluated(text, key, { names, source, edits, shown, cells = [] }) {
   return start;
 }
 
-function readImported(read, imported, importer, sources) {
+function readImported(read, imported, { importer, loc, sources }) {
   try {
     return read(imported);
   } catch (error) {
     // Also what is not there belongs to the piece: it is watched until it is.
     sources.set(imported, '');
-    throw importError(importer, error.message, sources);
+    throw importError(importer, loc, error.message, sources);
   }
 }
 
-/** An import that can't be had, told at the line that asks for it. */
-function importError(importer, message, sources) {
-  const source = sources.get(importer);
-  const line = source.split('\n').findIndex((text) => /^\s*(?:import|export)\b.*['"]\.{0,2}\//.test(text)) + 1 || undefined;
-  return new SourceError(message, { kind: 'import', file: importer, line, sourceLine: lineOf(source, line) });
+/** An import that can't be had, told where the path is that asks for it. */
+function importError(importer, { line, column }, message, sources) {
+  return new SourceError(message, { kind: 'import', file: importer, line, column: column + 1, sourceLine: lineOf(sources.get(importer), line) });
 }
 
 /** The parser says where, the same words and place in every runtime. */

@@ -42,6 +42,7 @@ const FILES: &[(&str, &str)] = bundle![
     "crates/live/js/library/samples.js",
     "crates/live/js/library/shapes.js",
     "crates/live/js/library/toolbox.js",
+    "crates/live/js/links.js",
     "crates/live/js/loss.js",
     "crates/live/js/main.js",
     "crates/live/js/messages.js",

@@ -70,11 +70,14 @@ test('mistakes in modules have their place', () => {
   assert.deepEqual(place(refusal({ 'main.js': `\nimport x from 'lodash';` })), ['syntax', 'main.js', 2, 1]);
   assert.deepEqual(place(refusal({ 'main.js': `import { nothing } from 'forebay';` })), ['syntax', 'main.js', 1, 10]);
   const missing = refusal({ 'main.js': `\n\nimport x from './missing.js';` });
-  assert.deepEqual(place(missing), ['import', 'main.js', 3, undefined]);
+  assert.deepEqual(place(missing), ['import', 'main.js', 3, 15]);
   assert.match(missing.message, /missing\.js: it is not there/);
   assert.equal(missing.files.length, 2, 'the missing file is watched too');
+  const second = refusal({ 'main.js': `\nimport './one.js';\nimport {\n  x,\n} from './missing.js';`, 'one.js': '' });
+  assert.deepEqual([...place(second), second.sourceLine], ['import', 'main.js', 5, 8, "} from './missing.js';"]);
   const circle = refusal({ 'main.js': `import './one.js';`, 'one.js': `import './main.js';` });
   assert.match(circle.message, /circle/);
+  assert.deepEqual(place(circle), ['import', 'one.js', 1, 8]);
 });
 
 // What a function body can't hold is told with its place, though it would be right in a module.
