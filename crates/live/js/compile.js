@@ -24,7 +24,9 @@ export function compile(source, file, names, { read = readModule, block } = {}) 
     const link = (imports) => {
       for (const wanted of imports) reach(wanted, path);
     };
-    units.set(path, asBlock ? compileBlock(text, path, { names, link, ...asBlock }) : compileFile(text, path, { names, link }));
+    const exportsOf = (imported) => units.get(imported).exports;
+    const around = { names, link, exportsOf };
+    units.set(path, asBlock ? compileBlock(text, path, { ...around, ...asBlock }) : compileFile(text, path, around));
   };
   const reach = ({ path, loc }, importer) => {
     const circle = units.has(path) && units.get(path) === undefined;
@@ -57,25 +59,26 @@ export function compile(source, file, names, { read = readModule, block } = {}) 
 /** Who shares no names. */
 const NOBODY = { reach() {} };
 
-/** One file as a function of the language's names and the module names. `link(imports)` makes units of what it imports. */
-function compileFile(source, file, { names, link }) {
-  let [text, edits] = [source, []];
+/** One file as a function of the language's names and the module names. `link(imports)` makes units of what it imports, of which
+ *  `exportsOf(path)` tells what they export. */
+function compileFile(source, file, { names, link, exportsOf }) {
+  let [text, edits, exports] = [source, [], new Set()];
   try {
     if (maybeModule(source)) {
       const program = parse(source);
       link(importsOf(program, file));
       let behind;
-      ({ edits, behind } = moduleEdits(program, { source, file, languageNames: names }));
+      ({ edits, behind, exports } = moduleEdits(program, { source, file, languageNames: names, exportsOf }));
       text = edited(source, edits) + behind;
     }
-    return { start: evaluated(text, file, { names, source, edits }) };
+    return { start: evaluated(text, file, { names, source, edits }), exports };
   } catch (error) {
     throw mistake(source, file, error);
   }
 }
 
 /** Code that was sent: what it uses and does not declare, it finds where the piece and other blocks have it. */
-function compileBlock(source, key, { names, link, from, shown, isShared }) {
+function compileBlock(source, key, { names, link, exportsOf, from, shown, isShared }) {
   notePlaces(key, { opening: '', shown });
   if (isLong(source)) {
     const message = `a block has at most 1 MiB, not ${source.length} characters: put it into a file of its own and play or import that`;
@@ -87,7 +90,7 @@ function compileBlock(source, key, { names, link, from, shown, isShared }) {
     const found = analyse(program);
     const isElsewhere = (name) => isShared(name) || !(names.includes(name) || name in globalThis || name === 'arguments');
     const uses = found.free.filter(({ name }) => isElsewhere(name));
-    const module = moduleEdits(program, { source, file: from, languageNames: names });
+    const module = moduleEdits(program, { source, file: from, languageNames: names, exportsOf });
     const edits = [...module.edits, ...uses.map(editOf)].sort((a, b) => a.from - b.from);
     const text = edited(source, edits) + module.behind;
     const cells = [...new Set(uses.map(({ name }) => name))];

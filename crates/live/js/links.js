@@ -37,62 +37,125 @@ function targetOf({ source, loc }, file) {
 }
 
 /** What makes a plain function body of a parsed text: `edits`, each with as many lines as it replaces, and what comes
- *  `behind` the text. Its imports are seen from the folder of `file`. */
-export function moduleEdits(program, { source, file, languageNames }) {
+ *  `behind` the text; `exports` are the names that others may import. Its own imports are seen from the folder of `file`;
+ *  `exportsOf(path)` tells what a file exports. */
+export function moduleEdits(program, { source, file, languageNames, exportsOf }) {
   const edits = [];
-  const exported = [];
-  const resolve = (node) => `${IMPORTS}(${JSON.stringify(targetOf(node, file))})`;
+  const unit = new Unit(file, languageNames, exportsOf);
   for (const node of program.body) {
-    const edit = HANDLERS[node.type]?.(node, { resolve, exported, languageNames });
+    const edit = HANDLERS[node.type]?.(node, unit);
     if (edit === undefined) continue;
     const [from, to] = [node.start, edit.to ?? node.end];
     edits.push({ from, to, text: keepLines(edit.text, source.slice(from, to)) });
   }
-  const list = exported.map(([name, local]) => `${JSON.stringify(name)}: ${local}`).join(', ');
-  return { edits, behind: `\nObject.assign(${EXPORTS}, { ${list} });` };
+  return { edits, behind: `\n${unit.exporting}`, exports: unit.exports };
+}
+
+/** A file while its imports and exports are rewritten. */
+class Unit {
+  #file;
+  #exportsOf;
+  /** What it exports of its own, and what of whole files, by name: an expression at its end; undefined where it is handed over
+   *  already. */
+  #own = new Map();
+  #others = new Map();
+
+  constructor(file, languageNames, exportsOf) {
+    this.#file = file;
+    this.#exportsOf = exportsOf;
+    this.languageNames = languageNames;
+  }
+
+  /** The exports of the file that a statement names, as an expression. */
+  from(statement) {
+    return `${IMPORTS}(${JSON.stringify(targetOf(statement, this.#file))})`;
+  }
+
+  /** One of them. `place` is where it is asked for. */
+  member(statement, name, place) {
+    const names = this.#namesOf(statement);
+    if (names.has(name)) return `${this.from(statement)}[${JSON.stringify(name)}]`;
+    const there = names.size === 0 ? 'nothing' : [...names].join(', ');
+    throw new ModuleError(`${statement.source.value} exports no ${name}; it exports ${there}`, place.loc.start);
+  }
+
+  export(name, expression) {
+    this.#own.set(name, expression);
+  }
+
+  exportAll(statement) {
+    for (const name of this.#namesOf(statement)) if (name !== 'default') this.#others.set(name, this.member(statement, name));
+  }
+
+  #namesOf(statement) {
+    return this.#exportsOf(targetOf(statement, this.#file));
+  }
+
+  /** What others may import: names of other files only where it has none of its own. */
+  get #all() {
+    return new Map([...this.#others, ...this.#own]);
+  }
+
+  get exports() {
+    return new Set(this.#all.keys());
+  }
+
+  /** The code that hands over what it exports. */
+  get exporting() {
+    const members = [...this.#all].filter(([, expression]) => expression !== undefined);
+    const list = members.map(([name, expression]) => `${JSON.stringify(name)}: ${expression}`).join(', ');
+    return `Object.assign(${EXPORTS}, { ${list} });`;
+  }
 }
 
 const HANDLERS = {
-  ImportDeclaration(node, { resolve, languageNames }) {
-    const language = isOfLanguage(node);
-    const from = language ? `{ ${languageNames.join(', ')} }` : resolve(node);
+  ImportDeclaration(node, unit) {
+    if (isOfLanguage(node)) return { text: node.specifiers.map((specifier) => ofLanguage(specifier, unit.languageNames)).join(' ') };
     const parts = node.specifiers.map((specifier) => {
-      const local = specifier.local.name;
-      if (specifier.type === 'ImportNamespaceSpecifier') return `const ${local} = ${from};`;
-      const name = specifier.type === 'ImportDefaultSpecifier' ? 'default' : nameOf(specifier.imported);
-      if (!language) return `const ${local} = ${from}[${JSON.stringify(name)}];`;
-      if (!languageNames.includes(name)) throw new ModuleError(`"forebay" exports no ${name}`, specifier.loc.start);
-      return name === local ? '' : `const ${local} = ${name};`;
+      const name = importedName(specifier);
+      return `const ${specifier.local.name} = ${name === undefined ? unit.from(node) : unit.member(node, name, specifier)};`;
     });
-    return { text: parts.join(' ') || (language ? '' : `${from};`) };
+    return { text: parts.join(' ') || `${unit.from(node)};` };
   },
 
-  ExportNamedDeclaration(node, { resolve, exported }) {
+  ExportNamedDeclaration(node, unit) {
     if (node.declaration) {
-      for (const name of declaredNames(node.declaration)) exported.push([name, name]);
+      for (const name of declaredNames(node.declaration)) unit.export(name, name);
       return { to: node.declaration.start, text: '' };
     }
-    for (const { local, exported: name } of node.specifiers) {
-      const value = node.source ? `${resolve(node)}[${JSON.stringify(nameOf(local))}]` : nameOf(local);
-      exported.push([nameOf(name), value]);
+    for (const specifier of node.specifiers) {
+      const name = nameOf(specifier.local);
+      unit.export(nameOf(specifier.exported), node.source ? unit.member(node, name, specifier) : name);
     }
     return { text: '' };
   },
 
-  ExportDefaultDeclaration(node, { exported }) {
-    const { declaration } = node;
-    if (declaration.id) {
-      exported.push(['default', declaration.id.name]);
-      return { to: declaration.start, text: '' };
-    }
-    return { to: declaration.start, text: `${EXPORTS}.default = ` };
+  ExportDefaultDeclaration({ declaration }, unit) {
+    unit.export('default', declaration.id?.name);
+    return { to: declaration.start, text: declaration.id ? '' : `${EXPORTS}.default = ` };
   },
 
-  ExportAllDeclaration(node, { resolve }) {
-    const from = resolve(node);
-    return { text: node.exported ? `${EXPORTS}.${nameOf(node.exported)} = ${from};` : `Object.assign(${EXPORTS}, ${from});` };
+  ExportAllDeclaration(node, unit) {
+    if (node.exported) unit.export(nameOf(node.exported), unit.from(node));
+    else unit.exportAll(node);
+    return { text: `${unit.from(node)};` };
   },
 };
+
+/** What an import from the language comes to. */
+function ofLanguage(specifier, languageNames) {
+  const local = specifier.local.name;
+  const name = importedName(specifier);
+  if (name === undefined) return `const ${local} = { ${languageNames.join(', ')} };`;
+  if (!languageNames.includes(name)) throw new ModuleError(`"forebay" exports no ${name}`, specifier.loc.start);
+  return name === local ? '' : `const ${local} = ${name};`;
+}
+
+/** What a specifier asks for; undefined: everything. */
+function importedName({ type, imported }) {
+  if (type === 'ImportNamespaceSpecifier') return undefined;
+  return type === 'ImportDefaultSpecifier' ? 'default' : nameOf(imported);
+}
 
 function nameOf(node) {
   return node.type === 'Literal' ? node.value : node.name;

@@ -80,6 +80,20 @@ test('mistakes in modules have their place', () => {
   assert.deepEqual(place(circle), ['import', 'one.js', 1, 8]);
 });
 
+// A name that a file does not export is told where it is asked for, with those that it does.
+test('a missing export has its place', () => {
+  const files = { 'ok.js': `export const a = 1, b = 2; export * from './more.js'; export default 3;`, 'more.js': 'export const c = 3; export default 4;' };
+  const missing = (text) => {
+    const { kind, line, column, message, sourceLine } = refusal({ ...files, 'main.js': `\n${text}` });
+    assert.deepEqual([kind, line, sourceLine], ['syntax', 2, text]);
+    return [column, message];
+  };
+  assert.deepEqual(missing(`import { a, zz } from './ok.js';`), [13, './ok.js exports no zz; it exports c, a, b, default']);
+  assert.deepEqual(missing(`export { zz as a } from './ok.js';`)[0], 10);
+  files['nothing.js'] = 'say(1);';
+  assert.deepEqual(missing(`import x from './nothing.js';`), [8, './nothing.js exports no default; it exports nothing']);
+});
+
 // What a function body can't hold is told with its place, though it would be right in a module.
 test('a piece waits for nothing', () => {
   for (const [source, line, column] of [
