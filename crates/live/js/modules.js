@@ -35,6 +35,9 @@ function refuseModuleOnly(node, atTop) {
   if (node.type === 'MetaProperty' && node.meta.name === 'import') {
     throw new ModuleError('import.meta is not available', node.loc.start);
   }
+  if (node.type === 'ImportExpression') {
+    throw new ModuleError("import() is not available: import at the top of the file, as in import { x } from './name.js'", node.loc.start);
+  }
   const inside = atTop && !/Function/.test(node.type);
   for (const member of Object.values(node)) {
     for (const child of Array.isArray(member) ? member : [member]) {

@@ -84,9 +84,10 @@ test('late errors are told and nothing ends', options, async () => {
       const fault = await live.next('fault');
       assert.deepEqual([fault.what, fault.line >= 6 && fault.line <= 7], ['throw', true], JSON.stringify(fault));
     }
-    save(`${SINE}import('nothing-of-this-name');`);
-    await live.next('edited');
-    await live.next('fault');
+    save(`${SINE}import('./nothing-of-this-name.js');`);
+    const imports = await live.next('refused');
+    assert.deepEqual([imports.what, imports.line, imports.column], ['syntax', 5, 1]);
+    assert.match(imports.message, /import at the top/);
     save(`${SINE}play('x', async s => { throw new Error('in a voice'); });`);
     const refused = await live.next('refused');
     assert.equal(refused.what, 'return', refused.message);

@@ -100,6 +100,8 @@ test('a piece waits for nothing', () => {
     ['\nconst x = await 5;', 2, 11],
     ['\n\n  for await (const x of []) say(x);', 3, 3],
     ['say(import.meta.url);', 1, 5],
+    ["\nconst later = () => import('./ok.js');", 2, 21],
+    ["import('node:fs');", 1, 1],
   ]) {
     const error = refusal({ 'main.js': source });
     assert.deepEqual([error.kind, error.line, error.column], ['syntax', line, column], error.message);

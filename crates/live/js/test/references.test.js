@@ -53,7 +53,7 @@ test('what a text uses of others', () => {
     ['async function f() { for await (const x of a) await x } function* g() { yield* b }', 'a b'],
     ['if (1) { function inBlock() {} inBlock } inBlock', 'inBlock'],
     ['{ use; let use2; var hoisted = 1 } hoisted; use2', 'use use2'],
-    ['new.target; import(x)', 'x'],
+    ['new.target; x', 'x'],
     ['var a = a; let b = () => b; const { c = c } = d', 'd'],
     ['(a, b) => { a; b; c }; async x => x + y; async () => z', 'c y z'],
     ['#x in o', undefined],
