@@ -13,8 +13,8 @@ const SHARED = '$forebay_shared';
  *  finds. With `block`, it is code that was sent: `{ number, from, isShared }`, where `number` is its own, `from` a path in
  *  whose folder its imports lie, and `isShared(name)` tells names that others have declared.
  *  Returns `{ run(values, sharing), sources, effects, declared }`: `values` are those of `names`, in order, `sharing` is told
- *  of the names of the top level, and each run begins anew; `sources` maps each file to its text; `effects` and `declared`
- *  are those of a block. Throws a `SourceError`. */
+ *  of the names of the top level, and each run begins anew; `sources` maps each file to its text; `elsewhere` are names that
+ *  live in other files, as expressions; `effects` and `declared` are those of a block. Throws a `SourceError`. */
 export function compile(source, file, names, { read = readModule, block } = {}) {
   const sources = new Map();
   const units = new Map();
@@ -52,8 +52,8 @@ export function compile(source, file, names, { read = readModule, block } = {}) 
     };
     start(main);
   };
-  const { effects: does, declared } = units.get(main);
-  return { run, sources, effects: does, declared };
+  const { effects: does, declared, elsewhere } = units.get(main);
+  return { run, sources, effects: does, declared, elsewhere };
 }
 
 /** Who shares no names. */
@@ -62,16 +62,17 @@ const NOBODY = { reach() {} };
 /** One file as a function of the language's names and the module names. `link(imports)` makes units of what it imports, of which
  *  `exportsOf(path)` tells what they export. */
 function compileFile(source, file, { names, link, exportsOf }) {
-  let [text, edits, exports] = [source, [], new Set()];
+  let [text, edits, exports, elsewhere] = [source, [], new Map(), new Map()];
   try {
     if (maybeModule(source)) {
       const program = parse(source);
       link(importsOf(program, file));
-      let behind;
-      ({ edits, behind, exports } = moduleEdits(program, { source, file, languageNames: names, exportsOf }));
-      text = edited(source, edits) + behind;
+      const module = moduleEdits(program, { source, file, languageNames: names, exportsOf });
+      ({ exports, elsewhere } = module);
+      edits = [...module.edits, ...elsewhereEdits(program, elsewhere)].sort(byPlace);
+      text = edited(source, edits) + module.behind;
     }
-    return { start: evaluated(text, file, { names, source, edits }), exports };
+    return { start: evaluated(text, file, { names, source, edits }), exports, elsewhere };
   } catch (error) {
     throw mistake(source, file, error);
   }
@@ -91,28 +92,46 @@ function compileBlock(source, key, { names, link, exportsOf, from, shown, isShar
     const isElsewhere = (name) => isShared(name) || !(names.includes(name) || name in globalThis || name === 'arguments');
     const uses = found.free.filter(({ name }) => isElsewhere(name));
     const module = moduleEdits(program, { source, file: from, languageNames: names, exportsOf });
-    const edits = [...module.edits, ...uses.map(editOf)].sort((a, b) => a.from - b.from);
+    const edits = [...module.edits, ...uses.map(cellEdit), ...elsewhereEdits(program, module.elsewhere)].sort(byPlace);
     const text = edited(source, edits) + module.behind;
     const cells = [...new Set(uses.map(({ name }) => name))];
     const start = evaluated(text, key, { names, source, edits, shown, cells });
     const isLanguage = (name) => names.includes(name) && !isElsewhere(name) && !found.declared.has(name);
-    return { start, declared: found.declared, effects: effects(program, found, isElsewhere, isLanguage) };
+    const { elsewhere } = module;
+    return { start, elsewhere, declared: found.declared, effects: effects(program, found, isElsewhere, isLanguage) };
   } catch (error) {
     throw mistake(source, key, error);
   }
 }
 
+/** Uses of names that live in other files and may change: read there. */
+function elsewhereEdits(program, elsewhere) {
+  if (elsewhere.size === 0) return [];
+  const isElsewhere = (name) => elsewhere.has(name);
+  const uses = analyse(program, isElsewhere).free.filter(({ name }) => isElsewhere(name));
+  return uses.map((use) => editOf(use, { value: elsewhere.get(use.name), peek: elsewhere.get(use.name) }));
+}
+
 /** A use of a name, of its cell instead. */
-function editOf({ name, start, end, role, opens }) {
-  const cell = `$forebay_${name}`;
+function cellEdit(use) {
+  const cell = `$forebay_${use.name}`;
+  return editOf(use, { value: `${cell}.value`, peek: `${cell}.peek` });
+}
+
+/** A use of a name, of an expression instead: `peek` where a name that there is not does no harm. */
+function editOf({ name, start, end, role, opens }, { value, peek }) {
   const text = {
-    [ROLE.value]: `${cell}.value`,
-    [ROLE.shorthand]: `${name}: ${cell}.value`,
-    // No method of the cell is called; and what begins a statement begins with a bracket now.
-    [ROLE.callee]: `${opens ? ';' : ''}(0, ${cell}.value)`,
-    [ROLE.type]: `${cell}.peek`,
+    [ROLE.value]: value,
+    [ROLE.shorthand]: `${name}: ${value}`,
+    // No method of what holds it is called; and what begins a statement begins with a bracket now.
+    [ROLE.callee]: `${opens ? ';' : ''}(0, ${value})`,
+    [ROLE.type]: peek,
   }[role];
   return { from: start, to: end, text };
+}
+
+function byPlace(a, b) {
+  return a.from - b.from;
 }
 
 /** What a text comes to, which stacks call `name`. An indirect eval leaves nothing behind; vm.Script keeps 13 KB of every

@@ -1,9 +1,13 @@
 // Pieces of several files: imports and exports become plain code, so that nothing is ever `import()`ed. Lines keep their
 // numbers.
+//
+// What a file exports is a copy, as fast as a name of one's own, unless code that runs later may assign it: then it is read
+// where it lives, at every use.
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { ModuleError, patternNames } from './modules.js';
+import { changedLater } from './references.js';
 
 const IMPORTS = '$forebay_import';
 const EXPORTS = '$forebay_exports';
@@ -37,28 +41,32 @@ function targetOf({ source, loc }, file) {
 }
 
 /** What makes a plain function body of a parsed text: `edits`, each with as many lines as it replaces, and what comes
- *  `behind` the text; `exports` are the names that others may import. Its own imports are seen from the folder of `file`;
- *  `exportsOf(path)` tells what a file exports. */
+ *  `behind` the text. `exports` has the names that others may import, and whether each may change later; `elsewhere` has
+ *  those of its own names that live in other files and may change, as expressions. Its imports are seen from the folder of
+ *  `file`; `exportsOf(path)` tells what a file exports. */
 export function moduleEdits(program, { source, file, languageNames, exportsOf }) {
   const edits = [];
   const unit = new Unit(file, languageNames, exportsOf);
+  const mayChange = changedLater(program);
   for (const node of program.body) {
     const edit = HANDLERS[node.type]?.(node, unit);
     if (edit === undefined) continue;
     const [from, to] = [node.start, edit.to ?? node.end];
     edits.push({ from, to, text: keepLines(edit.text, source.slice(from, to)) });
   }
-  return { edits, behind: `\n${unit.exporting}`, exports: unit.exports };
+  return { edits, elsewhere: unit.elsewhere, ...unit.finish((name) => mayChange.has(name)) };
 }
 
 /** A file while its imports and exports are rewritten. */
 class Unit {
   #file;
   #exportsOf;
-  /** What it exports of its own, and what of whole files, by name: an expression at its end; undefined where it is handed over
-   *  already. */
+  /** What it exports of its own, and what of whole files, by name: `{ expression, isLive }`, or the `local` name. What has
+   *  neither is handed over already. */
   #own = new Map();
   #others = new Map();
+  /** Names that live in other files and may change, as expressions. */
+  elsewhere = new Map();
 
   constructor(file, languageNames, exportsOf) {
     this.#file = file;
@@ -71,40 +79,55 @@ class Unit {
     return `${IMPORTS}(${JSON.stringify(targetOf(statement, this.#file))})`;
   }
 
-  /** One of them. `place` is where it is asked for. */
+  /** One of them, as `{ expression, isLive }`. `place` is where it is asked for. */
   member(statement, name, place) {
     const names = this.#namesOf(statement);
-    if (names.has(name)) return `${this.from(statement)}[${JSON.stringify(name)}]`;
-    const there = names.size === 0 ? 'nothing' : [...names].join(', ');
+    if (names.has(name)) return { expression: `${this.from(statement)}[${JSON.stringify(name)}]`, isLive: names.get(name) };
+    const there = names.size === 0 ? 'nothing' : [...names.keys()].join(', ');
     throw new ModuleError(`${statement.source.value} exports no ${name}; it exports ${there}`, place.loc.start);
   }
 
-  export(name, expression) {
-    this.#own.set(name, expression);
+  /** Code that imports `name` as `local`. */
+  import(local, statement, name, place) {
+    const { expression, isLive } = this.member(statement, name, place);
+    if (!isLive) return `const ${local} = ${expression};`;
+    // Names of cells have another sign: no name of a piece can be this one.
+    const holder = `$forebay$${this.elsewhere.size}`;
+    this.elsewhere.set(local, `${holder}[${JSON.stringify(name)}]`);
+    return `const ${holder} = ${this.from(statement)};`;
+  }
+
+  export(name, what) {
+    this.#own.set(name, what);
   }
 
   exportAll(statement) {
-    for (const name of this.#namesOf(statement)) if (name !== 'default') this.#others.set(name, this.member(statement, name));
+    for (const name of this.#namesOf(statement).keys()) if (name !== 'default') this.#others.set(name, this.member(statement, name));
   }
 
   #namesOf(statement) {
     return this.#exportsOf(targetOf(statement, this.#file));
   }
 
-  /** What others may import: names of other files only where it has none of its own. */
-  get #all() {
-    return new Map([...this.#others, ...this.#own]);
+  /** All is read. `mayChange(name)` tells whether one of its own names may be assigned later. Of other files only what it has
+   *  no name of its own for is exported. */
+  finish(mayChange) {
+    const exports = new Map();
+    const [copies, getters] = [[], []];
+    for (const [name, what] of new Map([...this.#others, ...this.#own])) {
+      const { expression, isLive = false } = what.local === undefined ? what : this.#ofLocal(what.local, mayChange);
+      exports.set(name, isLive);
+      const key = JSON.stringify(name);
+      if (isLive) getters.push(`get ${key}() { return ${expression}; }`);
+      else if (expression !== undefined) copies.push(`${key}: ${expression}`);
+    }
+    const live = getters.length === 0 ? '' : ` Object.defineProperties(${EXPORTS}, Object.getOwnPropertyDescriptors({ ${getters.join(', ')} }));`;
+    return { exports, behind: `\nObject.assign(${EXPORTS}, { ${copies.join(', ')} });${live}` };
   }
 
-  get exports() {
-    return new Set(this.#all.keys());
-  }
-
-  /** The code that hands over what it exports. */
-  get exporting() {
-    const members = [...this.#all].filter(([, expression]) => expression !== undefined);
-    const list = members.map(([name, expression]) => `${JSON.stringify(name)}: ${expression}`).join(', ');
-    return `Object.assign(${EXPORTS}, { ${list} });`;
+  #ofLocal(local, mayChange) {
+    const isLive = this.elsewhere.has(local) || mayChange(local);
+    return { expression: this.elsewhere.get(local) ?? local, isLive };
   }
 }
 
@@ -112,31 +135,32 @@ const HANDLERS = {
   ImportDeclaration(node, unit) {
     if (isOfLanguage(node)) return { text: node.specifiers.map((specifier) => ofLanguage(specifier, unit.languageNames)).join(' ') };
     const parts = node.specifiers.map((specifier) => {
+      const local = specifier.local.name;
       const name = importedName(specifier);
-      return `const ${specifier.local.name} = ${name === undefined ? unit.from(node) : unit.member(node, name, specifier)};`;
+      return name === undefined ? `const ${local} = ${unit.from(node)};` : unit.import(local, node, name, specifier);
     });
     return { text: parts.join(' ') || `${unit.from(node)};` };
   },
 
   ExportNamedDeclaration(node, unit) {
     if (node.declaration) {
-      for (const name of declaredNames(node.declaration)) unit.export(name, name);
+      for (const local of declaredNames(node.declaration)) unit.export(local, { local });
       return { to: node.declaration.start, text: '' };
     }
     for (const specifier of node.specifiers) {
       const name = nameOf(specifier.local);
-      unit.export(nameOf(specifier.exported), node.source ? unit.member(node, name, specifier) : name);
+      unit.export(nameOf(specifier.exported), node.source ? unit.member(node, name, specifier) : { local: name });
     }
     return { text: '' };
   },
 
   ExportDefaultDeclaration({ declaration }, unit) {
-    unit.export('default', declaration.id?.name);
+    unit.export('default', { local: declaration.id?.name });
     return { to: declaration.start, text: declaration.id ? '' : `${EXPORTS}.default = ` };
   },
 
   ExportAllDeclaration(node, unit) {
-    if (node.exported) unit.export(nameOf(node.exported), unit.from(node));
+    if (node.exported) unit.export(nameOf(node.exported), { expression: unit.from(node) });
     else unit.exportAll(node);
     return { text: `${unit.from(node)};` };
   },

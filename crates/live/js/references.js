@@ -9,14 +9,36 @@ export const ROLE = Object.freeze({ value: 'value', shorthand: 'shorthand', call
 
 /** `{ declared, free }` of a program as acorn gives it: `declared` maps each name of the top level to its kind (`const`,
  *  `let`, `var`, `function`, `class`, `import`); `free` lists each use of a name that nothing around it declares, in order,
- *  as `{ name, start, end, role, opens }`, where `opens` tells whether it begins a statement of a list. */
-export function analyse(program) {
+ *  as `{ name, start, end, role, opens }`, where `opens` tells whether it begins a statement of a list. Uses of what
+ *  `isElsewhere(name)` of the top level are among them. */
+export function analyse(program, isElsewhere = () => false) {
   const declared = topLevel(program.body);
   const walk = new Walk();
-  walk.list(program.body, new Scope(declared.keys()));
+  walk.list(program.body, new Scope([...declared.keys()].filter((name) => !isElsewhere(name))));
   walk.free.sort((a, b) => a.start - b.start);
   return { declared, free: walk.free };
 }
+
+/** Names that are assigned inside of functions and classes of a program: what runs later may change them. */
+export function changedLater(program) {
+  const names = new Set();
+  const look = (node, inside) => {
+    if (inside) for (const name of patternNames(TARGETS[node.type]?.(node))) names.add(name);
+    for (const child of children(node)) look(child, inside || LATER.test(node.type));
+  };
+  look(program, false);
+  return names;
+}
+
+const LATER = /Function|^Class/;
+
+/** What a node assigns. */
+const TARGETS = {
+  AssignmentExpression: ({ left }) => left,
+  UpdateExpression: ({ argument }) => argument,
+  ForInStatement: ({ left }) => left,
+  ForOfStatement: ({ left }) => left,
+};
 
 class Scope {
   #names;

@@ -56,25 +56,26 @@ export class SharedNames {
     return [...this.#cells.values()].map(({ binding }) => binding).filter((binding) => binding !== undefined);
   }
 
-  /** The piece that plays: `evaluate(code)` evaluates in it. */
-  wait(source, evaluate) {
-    this.#unread = { source, evaluate };
+  /** The piece that plays: `evaluate(code)` evaluates in it; `elsewhere` are names that live in other files, as expressions. */
+  wait(source, evaluate, elsewhere) {
+    this.#unread = { source, evaluate, elsewhere };
   }
 
   /** Declares the names of the piece, if that has not been done. */
   look() {
-    const { source, evaluate } = this.#unread ?? {};
+    const { source, evaluate, elsewhere } = this.#unread ?? {};
     this.#unread = undefined;
     if (source === undefined || isLong(source)) return;
-    for (const [name, binding] of bindings(analyse(parse(source)).declared, evaluate)) this.cell(name).binding = binding;
+    for (const [name, binding] of bindings(analyse(parse(source)).declared, evaluate, elsewhere)) this.cell(name).binding = binding;
   }
 }
 
 /** The bindings of `declared` names where `evaluate` evaluates. */
-function bindings(declared, evaluate) {
+function bindings(declared, evaluate, elsewhere) {
   const made = [...declared].map(([name, kind]) => {
     const constant = kind === 'const' || kind === 'import';
-    return `[${JSON.stringify(name)}, { get: () => ${name}, set: (x) => { ${name} = x; }, constant: ${constant} }]`;
+    const held = elsewhere.get(name) ?? name;
+    return `[${JSON.stringify(name)}, { get: () => ${held}, set: (x) => { ${held} = x; }, constant: ${constant} }]`;
   });
   // The frames of these functions are nobody's.
   return made.length === 0 ? [] : evaluate(`[${made.join(', ')}]\n//# sourceURL=forebay:names`);
@@ -86,6 +87,7 @@ export class Sharing {
   #source;
   /** Names that it declares, by kind; undefined for a piece, whose names are looked for later. */
   #declared;
+  #elsewhere;
   /** Its own bindings by cell, and those that they replace. */
   #own = new Map();
   #replaced = new Map();
@@ -94,10 +96,12 @@ export class Sharing {
   #after = new Map();
   #evaluate;
 
-  constructor(names, source, declared) {
+  /** `declared` and `elsewhere` as `compile` gives them. */
+  constructor(names, source, { declared, elsewhere }) {
     this.#names = names;
     this.#source = source;
     this.#declared = declared;
+    this.#elsewhere = elsewhere;
   }
 
   /** The top level is about to run. */
@@ -112,7 +116,7 @@ export class Sharing {
   reach(evaluate) {
     this.#evaluate = evaluate;
     if (this.#declared === undefined) return;
-    for (const [name, binding] of bindings(this.#declared, evaluate)) this.#own.set(this.#names.cell(name), binding);
+    for (const [name, binding] of bindings(this.#declared, evaluate, this.#elsewhere)) this.#own.set(this.#names.cell(name), binding);
     this.#declare();
   }
 
@@ -157,7 +161,7 @@ export class Sharing {
   keep() {
     this.#replaced.clear();
     this.#before.clear();
-    if (this.#declared === undefined && this.#evaluate) this.#names.wait(this.#source, this.#evaluate);
+    if (this.#declared === undefined && this.#evaluate) this.#names.wait(this.#source, this.#evaluate, this.#elsewhere);
   }
 }
 

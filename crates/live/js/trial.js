@@ -50,7 +50,7 @@ export class Trial {
     this.main = compile(source, file, NAMES, { read, block: block && { ...block, isShared: (name) => names.has(name) } });
     this.names = names;
     this.block = block?.number;
-    this.sharing = new Sharing(names, source, this.main.declared);
+    this.sharing = new Sharing(names, source, this.main);
     /** Every file and its text. */
     this.sources = this.main.sources;
     this.compileMs = performance.now() - began;

@@ -57,6 +57,52 @@ export * from './two.js';
   assert.deepEqual(files, ['main.js', 'one.js', 'two.js']);
 });
 
+// What a file changes later, those who import it see as it is, by whatever way they have it; they can't change it themselves.
+test('what is exported and changes later', () => {
+  const { said } = say({
+    'main.js': `import { n, bump, fixed as once } from './state.js';
+import reset, { n as renamed } from './state.js';
+import * as all from './state.js';
+import { again, m } from './between.js';
+const tell = () => say([n, renamed, all.n, again, m, { n }.n, typeof n].join());
+tell(); bump(); tell();
+{ const n = 'own'; say(n); }
+n
+tell(reset());
+try { n = 5; } catch (error) { say(error.constructor.name); }
+say(once);
+`,
+    'state.js': `export let n = 0;
+export let fixed = 1;
+fixed += 1;
+export const bump = () => n++;
+export default function reset() { [n] = [7]; }
+`,
+    'between.js': `export { n as again } from './state.js';
+import { n } from './state.js';
+export { n as m };
+export * from './state.js';
+`,
+  });
+  assert.deepEqual(said, ['0,0,0,0,0,0,number', '1,1,1,1,1,1,number', 'own', '7,7,7,7,7,7,number', 'TypeError', 2]);
+});
+
+// What is never assigned later costs what a name of one's own does: it is a copy.
+test('what is exported and does not change is a copy', () => {
+  const text = `import { f, n, set } from './parts.js';\nsay(f(n));`;
+  const parts = 'export function f(x) { return x; }\nexport let n = 1, other = 2;\nexport const set = () => { let n; n = 2; other = n; };';
+  const compiled = [];
+  const own = globalThis.eval;
+  globalThis.eval = (code) => (compiled.push(code), own(code));
+  try {
+    say({ 'main.js': text, 'parts.js': parts });
+  } finally {
+    globalThis.eval = own;
+  }
+  const main = compiled.find((code) => code.includes('const f = '));
+  assert.match(main, /const f = .*say\(f\(/s);
+});
+
 // A file may use a name of the language for something of its own.
 test('own names come first', () => {
   assert.deepEqual(say({ 'main.js': `const say2 = say; { const say = 5; say2(say); }` }).said, [5]);

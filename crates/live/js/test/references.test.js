@@ -76,7 +76,7 @@ function blockSays(before, source) {
   const log = (...values) => said.push(...values);
   for (const [number, text] of [before, source].entries()) {
     const main = compile(text, '<test>', ['log'], { block: { number, from: '/', isShared: (name) => names.has(name) } });
-    const sharing = new Sharing(names, text, main.declared);
+    const sharing = new Sharing(names, text, main);
     sharing.begin();
     main.run([log], sharing);
     sharing.end();
@@ -172,7 +172,7 @@ test('columns are those of the user', () => {
     const names = new SharedNames();
     const run = (text, number) => {
       const main = compile(text, 'test', [], { block: { number, from: '/', isShared: (name) => names.has(name) } });
-      const sharing = new Sharing(names, text, main.declared);
+      const sharing = new Sharing(names, text, main);
       sharing.begin();
       main.run([], sharing);
       sharing.end();

@@ -136,7 +136,7 @@ test('a mistake has its place in the block', () =>
 // What a block imports lies where the block is; one without a path, where the piece is.
 test('a block may import', () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'forebay-'));
-  fs.writeFileSync(path.join(folder, 'part.js'), 'export const quiet = 0.125;');
+  fs.writeFileSync(path.join(folder, 'part.js'), 'export const quiet = 0.125; export let n = 0.25; export const set = (x) => { n = x; };');
   try {
     staged((stage) => {
       stage.save('');
@@ -144,6 +144,10 @@ test('a block may import', () => {
       send(stage, "play('b', s => quiet)");
       stage.play(9600);
       assert.deepEqual([level(stage, 'a'), level(stage, 'b')], [0.125, 0.125]);
+      send(stage, "import { n, set } from './part.js'; play('c', s => n); play('d', s => s.n < 9600 ? n : (set(0.5), n))", path.join(folder, 'bass.js'));
+      send(stage, "play('e', s => n)");
+      stage.play(24000);
+      assert.deepEqual(['c', 'd', 'e'].map((name) => level(stage, name)), [0.5, 0.5, 0.5], 'what changes there is seen by all');
     });
   } finally {
     fs.rmSync(folder, { recursive: true });
