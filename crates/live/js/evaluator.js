@@ -58,7 +58,8 @@ export class Evaluator {
     this.#say = say;
     if (setup.keep !== undefined) this.#keep = new Keep(setup.keep);
     this.#console = new PieceConsole(say, () => this.timeline.rehearsing);
-    this.hooks = makeHooks({ timeline: this.timeline, shelf: this.shelf, desk: this.desk, console: this.#console });
+    const { timeline, shelf, desk } = this;
+    this.hooks = makeHooks({ timeline, shelf, desk, console: this.#console, program: this.#program });
     this.onFailure = (player, error) => this.#failed(player, error);
   }
 

@@ -12,6 +12,8 @@ export class Program {
   /** Each with the texts of all its files; blocks have a number. */
   sources = [];
   #blocks = 0;
+  /** Names of all voices that have played. */
+  #played = new Set();
   /** The last code that was tried, whatever became of it. */
   #tried = { texts: new Map() };
 
@@ -19,6 +21,12 @@ export class Program {
   know(sources) {
     this.sources = sources;
     this.#blocks = Math.max(0, ...sources.map(({ block = 0 }) => block));
+    for (const { plays, stops, asks } of sources) for (const name of [...plays, ...stops, ...asks]) this.#played.add(name);
+  }
+
+  /** Whether a voice plays, or has played before: code may speak of it. */
+  hasPlayed(name) {
+    return this.#played.has(name);
   }
 
   /** Nothing plays. */
@@ -51,7 +59,9 @@ export class Program {
   note(trial, { add, before }) {
     const { source, file, block, sources: texts, sounds, score } = trial;
     const did = block === undefined ? PIECE : trial.main.effects;
-    const entry = { source, file, block, texts, sounds, ...did, ...played(score, add ? before : undefined, trial.controls) };
+    for (const name of score.names) this.#played.add(name);
+    const { asks } = score;
+    const entry = { source, file, block, texts, sounds, asks, ...did, ...played(score, add ? before : undefined, trial.controls) };
     const now = { voices: [...score.voices.keys()], names: trial.names.list() };
     this.sources = add ? needed([...this.sources, entry], now) : [entry];
   }

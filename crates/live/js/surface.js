@@ -3,12 +3,15 @@
 
 import { instruments } from './library/index.js';
 import { Toolbox, UsageError } from './library/toolbox.js';
+import { instead } from './nearest.js';
 import { USUAL } from './transport.js';
 
 /** Slots of `s.state`. */
 const PLAY_SLOTS = 128;
 /** Slots of `mem`, unless `{ slots }` asks for another number. */
 const KANON_SLOTS = 1024;
+/** What `play` and `kanon` take beside that. */
+const OPTIONS = ['fade', 'slots'];
 /** A session has 64 rings. */
 const MOST_VOICES = 64;
 const LONGEST_NAME_BYTES = 64;
@@ -18,6 +21,9 @@ const MOST_BEATS_PER_BAR = 64;
 
 /** The voices that a piece of code wants, by name, in order of their first `play`. */
 export class Score {
+  /** What was said of voices that were not there then: `{ name, change, error }`. */
+  #waiting = [];
+
   /** With `previous`, code adds to that score; what it has changed is done. */
   constructor(previous) {
     const voices = previous && [...previous.voices].map(([name, spec]) => [name, { ...spec, changeFade: undefined, position: undefined }]);
@@ -29,6 +35,35 @@ export class Score {
     this.tempo = previous?.tempo ?? USUAL;
     /** Whether the file still runs: what it says later, from a promise, would be heard at an unrelated change. */
     this.open = true;
+    /** Names that the code has used and that no voice of it has had: such as have played before. */
+    this.asks = [];
+    this.names = new Set(this.voices.keys());
+  }
+
+  /** A voice is there. What was said of it before counts. */
+  declare(spec) {
+    this.voices.set(spec.name, spec);
+    this.names.add(spec.name);
+    for (const { change } of this.#waiting.filter(({ name }) => name === spec.name)) change(spec);
+    this.#waiting = this.#waiting.filter(({ name }) => name !== spec.name);
+  }
+
+  /** Changes a voice, now or as soon as it is there. */
+  tell(name, change) {
+    const spec = this.voices.get(name);
+    if (spec) change(spec);
+    else if (!this.names.has(name)) this.#waiting.push({ name, change, error: new UsageError(name) });
+  }
+
+  /** The code has run. Throws where it spoke of a voice that is not there and has never been, as far as `hasPlayed(name)`
+   *  knows. */
+  close(hasPlayed) {
+    this.open = false;
+    for (const { name, error } of this.#waiting) {
+      if (!hasPlayed(name)) throw Object.assign(error, { message: `there is no voice ${name}; ${instead(name, [...this.voices.keys()])}` });
+      this.asks.push(name);
+    }
+    this.#waiting = [];
   }
 }
 
@@ -47,7 +82,7 @@ function surface(score, { sr, makeMemory, hooks, library }) {
     }
     score.stops.delete(spec.name);
     spec.site = new Error(spec.name);
-    score.voices.set(spec.name, spec);
+    score.declare(spec);
   };
 
   const play = (name, fn, options) => {
@@ -84,7 +119,7 @@ function surface(score, { sr, makeMemory, hooks, library }) {
       return;
     }
     atTopLevel('mute, solo and their kin belong in a voice or');
-    if (score.voices.has(voice)) Object.assign(score.voices.get(voice), { [member]: value, changeFade });
+    score.tell(voice, (spec) => Object.assign(spec, { [member]: value, changeFade }));
   };
 
   const [mute, unmute, solo] = [set('muted', true), set('muted', false), set('solo', true)];
@@ -101,7 +136,7 @@ function surface(score, { sr, makeMemory, hooks, library }) {
       return;
     }
     atTopLevel('setPosition() belongs in a voice or');
-    if (score.voices.has(voice)) score.voices.get(voice).position = seconds;
+    score.tell(voice, (spec) => (spec.position = seconds));
   };
 
   const stop = (name, fade) => {
@@ -112,6 +147,7 @@ function surface(score, { sr, makeMemory, hooks, library }) {
       return;
     }
     atTopLevel('stop() belongs in a voice or');
+    score.tell(voice, () => {});
     score.voices.delete(voice);
     score.stops.set(voice, seconds);
   };
@@ -122,8 +158,7 @@ function surface(score, { sr, makeMemory, hooks, library }) {
     const put = (member, check) => (value) => {
       check(value);
       atTopLevel(`strip('${voice}').${member}() belongs`);
-      const spec = score.voices.get(voice);
-      if (spec) spec.strip = { ...spec.strip, [member]: value };
+      score.tell(voice, (spec) => (spec.strip = { ...spec.strip, [member]: value }));
       return controls;
     };
     const pass = (control) => (fade) => {
@@ -230,6 +265,11 @@ function checkTempo(bpm, beatsPerBar) {
 
 function voiceOptions(voice, options, slots) {
   const given = typeof options === 'number' ? { fade: options } : options ?? {};
+  if (typeof given !== 'object') {
+    throw new UsageError(`${voice}: the options are a fade-in in seconds or { ${OPTIONS.join(', ')} }, not ${JSON.stringify(given) ?? typeof given}`);
+  }
+  const unknown = Object.keys(given).find((name) => !OPTIONS.includes(name));
+  if (unknown !== undefined) throw new UsageError(`${voice}: there is no option ${unknown}; ${instead(unknown, OPTIONS)}`);
   const wanted = given.slots ?? slots;
   if (!Number.isInteger(wanted) || wanted < 1) {
     throw new UsageError(`${voice}: slots is a whole number from 1 on, not ${wanted}`);

@@ -244,7 +244,7 @@ export class Trial {
     this.sharing.begin();
     this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks, library: hooks.library }), this.sharing);
     this.sharing.end();
-    this.score.open = false;
+    this.score.close(this.#judged ? hooks.hasPlayed : () => true);
     guard[GUARD.voice] = NOBODY;
     pulse(false);
     this.#patches = [];

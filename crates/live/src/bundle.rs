@@ -47,6 +47,7 @@ const FILES: &[(&str, &str)] = bundle![
     "crates/live/js/main.js",
     "crates/live/js/messages.js",
     "crates/live/js/modules.js",
+    "crates/live/js/nearest.js",
     "crates/live/js/pacing.js",
     "crates/live/js/package.json",
     "crates/live/js/places.js",

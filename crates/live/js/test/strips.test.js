@@ -35,5 +35,6 @@ test('strips that can not be', () =>
     refused(`strip('sine').pan(2);`, /from -1 \(left\) to 1/);
     refused(`strip(3);`, /a voice's name is a string/);
     refused(`play('x', s => { strip('sine').gain(-6); return 0; });`, /at the top level/);
-    stage.save(`${SINE}strip('sine').mute().gain(-3).unmute(0.1);strip('nobody').gain(-3);`);
+    refused(`strip('sin').gain(-3);`, /there is no voice sin; did you mean sine\?/);
+    stage.save(`${SINE}strip('sine').mute().gain(-3).unmute(0.1);`);
   }));
