@@ -68,6 +68,26 @@ fn code_is_added() {
     assert_eq!(live.end().code(), Some(0));
 }
 
+/// A knob goes no further than its end, which is said; a name that there is not is an error.
+#[test]
+fn turns_out_of_range_are_told() {
+    let Some((scene, _daemon)) = scene("turns_out_of_range_are_told") else { return };
+    let _live = play(&scene, &["song.js"], &[]);
+    let knob = send(&scene, &["play('k', gain(sin(knob('f', 100, 1000, 200)), 0.1))"]);
+    assert_eq!(knob.code, 0, "{}", knob.err);
+    // What there is to turn is known when the list is: it waits for what was sent.
+    assert!(scene.forebay(&["turn"]).out.contains("f=200"));
+    let turned = scene.forebay(&["turn", "f=9999"]);
+    assert_eq!((turned.code, turned.out.trim()), (0, "f is cut to 1000: it goes from 100 to 1000"));
+    let turned = scene.forebay(&["turn", "f=1", "--json"]);
+    let answer: Value = serde_json::from_str(&turned.out).unwrap();
+    let cut = json!({ "key": "knob:f", "value": 100.0, "least": 100.0, "most": 1000.0 });
+    assert_eq!(answer, json!({ "unknown": [], "cut": [cut] }));
+    let turned = scene.forebay(&["turn", "g=1"]);
+    assert_eq!(turned.code, 3);
+    assert!(turned.err.contains("nothing listens to knob:g"), "{}", turned.err);
+}
+
 /// Code that is refused is told by its place, as its sender calls it, and changes nothing.
 #[test]
 fn code_is_refused() {
