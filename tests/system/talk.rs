@@ -68,6 +68,26 @@ fn code_is_added() {
     assert_eq!(live.end().code(), Some(0));
 }
 
+/// How often the state of a script is kept is in `status`, where it is kept seldom and where it is not.
+#[test]
+fn status_tells_how_often_state_is_kept() {
+    let Some((scene, _daemon)) = scene("status_tells_how_often_state_is_kept") else { return };
+    let _live = play(&scene, &["song.js"], &[]);
+    let kept = || {
+        let status = scene.status();
+        let producer = &status["producers"][0];
+        (producer["state_mb"].as_f64().unwrap(), producer["snapshot_ms"].as_f64().unwrap())
+    };
+    let (small_mb, often_ms) = kept();
+    assert!(small_mb < 1.0 && often_ms > 0.0, "{small_mb} MB, {often_ms} ms");
+    let large = send(&scene, &["play('large', s => 0 * s.state[0], { slots: 2e6 })"]);
+    assert_eq!(large.code, 0, "{}", large.err);
+    let (large_mb, seldom_ms) = kept();
+    assert!(large_mb > 16.0 && seldom_ms > 2.0 * often_ms, "{large_mb} MB, {seldom_ms} ms");
+    let page = scene.forebay(&["status"]).out;
+    assert!(page.contains(&format!("kept every {seldom_ms:.0} ms")), "{page}");
+}
+
 /// A knob goes no further than its end, which is said; a name that there is not is an error.
 #[test]
 fn turns_out_of_range_are_told() {

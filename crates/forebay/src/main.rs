@@ -12,6 +12,7 @@ mod complete;
 mod console;
 mod daemon;
 mod doctor;
+mod footprints;
 mod fresh_file;
 mod interrupt;
 mod length;

@@ -71,6 +71,7 @@ impl Known {
         json!({
             "voices": voices, "lead_ms": status.lead_ms, "target_lead_ms": status.target_lead_ms,
             "speed": status.speed, "underruns": status.underruns, "controls": status.controls,
+            "state_mb": status.state_mb, "snapshot_ms": status.snapshot_ms,
         })
     }
 
