@@ -108,6 +108,15 @@ fn turns_out_of_range_are_told() {
     assert!(turned.err.contains("nothing listens to knob:g"), "{}", turned.err);
 }
 
+/// The types of the language come with the binary.
+#[test]
+fn types_for_editors() {
+    let types = Scene::new().forebay(&["types"]);
+    assert_eq!((types.code, types.err.as_str()), (0, ""));
+    assert!(types.out.starts_with("// The language of a piece") && types.out.ends_with(";\n"));
+    assert!(types.out.contains("declare module 'forebay'"));
+}
+
 /// Code that is refused is told by its place, as its sender calls it, and changes nothing.
 #[test]
 fn code_is_refused() {
