@@ -68,6 +68,55 @@ fn code_is_added() {
     assert_eq!(live.end().code(), Some(0));
 }
 
+/// How often the state of a script is kept is in `status`, where it is kept seldom and where it is not.
+#[test]
+fn status_tells_how_often_state_is_kept() {
+    let Some((scene, _daemon)) = scene("status_tells_how_often_state_is_kept") else { return };
+    let _live = play(&scene, &["song.js"], &[]);
+    let kept = || {
+        let status = scene.status();
+        let producer = &status["producers"][0];
+        (producer["state_mb"].as_f64().unwrap(), producer["snapshot_ms"].as_f64().unwrap())
+    };
+    let (small_mb, often_ms) = kept();
+    assert!(small_mb < 1.0 && often_ms > 0.0, "{small_mb} MB, {often_ms} ms");
+    let large = send(&scene, &["play('large', s => 0 * s.state[0], { slots: 2e6 })"]);
+    assert_eq!(large.code, 0, "{}", large.err);
+    let (large_mb, seldom_ms) = kept();
+    assert!(large_mb > 16.0 && seldom_ms > 2.0 * often_ms, "{large_mb} MB, {seldom_ms} ms");
+    let page = scene.forebay(&["status"]).out;
+    assert!(page.contains(&format!("kept every {seldom_ms:.0} ms")), "{page}");
+}
+
+/// A knob goes no further than its end, which is said; a name that there is not is an error.
+#[test]
+fn turns_out_of_range_are_told() {
+    let Some((scene, _daemon)) = scene("turns_out_of_range_are_told") else { return };
+    let _live = play(&scene, &["song.js"], &[]);
+    let knob = send(&scene, &["play('k', gain(sin(knob('f', 100, 1000, 200)), 0.1))"]);
+    assert_eq!(knob.code, 0, "{}", knob.err);
+    // What there is to turn is known when the list is: it waits for what was sent.
+    assert!(scene.forebay(&["turn"]).out.contains("f=200"));
+    let turned = scene.forebay(&["turn", "f=9999"]);
+    assert_eq!((turned.code, turned.out.trim()), (0, "f is cut to 1000: it goes from 100 to 1000"));
+    let turned = scene.forebay(&["turn", "f=1", "--json"]);
+    let answer: Value = serde_json::from_str(&turned.out).unwrap();
+    let cut = json!({ "key": "knob:f", "value": 100.0, "least": 100.0, "most": 1000.0 });
+    assert_eq!(answer, json!({ "unknown": [], "cut": [cut] }));
+    let turned = scene.forebay(&["turn", "g=1"]);
+    assert_eq!(turned.code, 3);
+    assert!(turned.err.contains("nothing listens to knob:g"), "{}", turned.err);
+}
+
+/// The types of the language come with the binary.
+#[test]
+fn types_for_editors() {
+    let types = Scene::new().forebay(&["types"]);
+    assert_eq!((types.code, types.err.as_str()), (0, ""));
+    assert!(types.out.starts_with("// The language of a piece") && types.out.ends_with(";\n"));
+    assert!(types.out.contains("declare module 'forebay'"));
+}
+
 /// Code that is refused is told by its place, as its sender calls it, and changes nothing.
 #[test]
 fn code_is_refused() {

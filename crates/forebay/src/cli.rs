@@ -139,6 +139,8 @@ pub(crate) enum Command {
     Hush(commands::hush::HushArgs),
     /// Print shell completions
     Completions(commands::completions::CompletionsArgs),
+    /// Print the TypeScript types of the language, for editors
+    Types(commands::types::TypesArgs),
     /// Run a JavaScript module: what `live` and `render` start as a process of its own
     #[cfg(feature = "quickjs")]
     #[command(hide = true)]

@@ -12,6 +12,7 @@ mod complete;
 mod console;
 mod daemon;
 mod doctor;
+mod footprints;
 mod fresh_file;
 mod interrupt;
 mod length;
@@ -70,6 +71,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<()> {
         Command::Doctor(args) => commands::doctor::run(args, audio),
         Command::Hush(_) => commands::hush::run(audio),
         Command::Completions(args) => commands::completions::run(args),
+        Command::Types(_) => commands::types::run(),
         #[cfg(feature = "quickjs")]
         Command::Quickjs(args) => commands::quickjs::run(args),
     }

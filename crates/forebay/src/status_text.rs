@@ -7,11 +7,13 @@ use protocol::{
     DeviceStatus, Health, ProducerStatus, RecordingState, RecordingStatus, Status, VoiceState, VoiceStatus,
 };
 
+use crate::footprints::{Footprint, Footprints};
+
 /// Levels at or below this are shown as silence.
 const SILENCE_DB: f64 = -120.0;
 
-/// The whole document. `wanted` names the voices to show; empty means all.
-pub(crate) fn page(status: &Status, wanted: &[String]) -> String {
+/// The whole document, with what sessions say of their state. `wanted` names the voices to show; empty means all.
+pub(crate) fn page(status: &Status, footprints: &Footprints, wanted: &[String]) -> String {
     let mut page = String::new();
     let out = &mut page;
     let daemon = &status.daemon;
@@ -33,7 +35,7 @@ pub(crate) fn page(status: &Status, wanted: &[String]) -> String {
             .filter(|voice| wanted.is_empty() || wanted.contains(&voice.name))
             .collect();
         if !voices.is_empty() || wanted.is_empty() {
-            producer_lines(out, producer, &voices);
+            producer_lines(out, producer, footprints.get(&producer.client), &voices);
         }
     }
     if status.producers.is_empty() {
@@ -125,7 +127,12 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
-fn producer_lines(out: &mut String, producer: &ProducerStatus, voices: &[&VoiceStatus]) {
+fn producer_lines(
+    out: &mut String,
+    producer: &ProducerStatus,
+    footprint: Option<&Footprint>,
+    voices: &[&VoiceStatus],
+) {
     let gone = if producer.dead { ", gone: plays out" } else { "" };
     let _ = writeln!(out, "\n{} (process {}{gone})", producer.client, producer.pid);
     let rate = producer.speed.map_or("not said".to_owned(), |speed| {
@@ -148,6 +155,9 @@ fn producer_lines(out: &mut String, producer: &ProducerStatus, voices: &[&VoiceS
             change.block_ms,
             change.engine_ms,
         );
+    }
+    if let Some(footprint) = footprint {
+        let _ = writeln!(out, "  {}", footprint.line());
     }
     if voices.is_empty() {
         return;
@@ -315,7 +325,7 @@ mod tests {
     fn page_warns_and_shows_recordings() {
         let mut status = status();
         status.engine.main.ceiling_db = Some(-0.3);
-        assert!(page(&status, &[]).contains("limiter 0.0 dB, ceiling -0.3 dB\n"));
+        assert!(page(&status, &Footprints::new(), &[]).contains("limiter 0.0 dB, ceiling -0.3 dB\n"));
         status.engine.main.ceiling_db = None;
         status.engine.main.is_unsafe = true;
         status.recordings = vec![RecordingStatus {
@@ -328,7 +338,7 @@ mod tests {
             state: RecordingState::Running,
             ..Default::default()
         }];
-        let page = page(&status, &[]);
+        let page = page(&status, &Footprints::new(), &[]);
         assert!(page.contains("UNSAFE: no guards, no limiter, no ceiling"));
         let line = "record    /tmp/take.flac: 1:15, 12.3 MB, 12 frames lost, 2.0 s wait for the disk, room for 120.0 GB on the disk\n";
         assert!(page.contains(line), "{page}");
@@ -337,7 +347,7 @@ mod tests {
     /// Every voice has its row in aligned columns; a filter leaves out the others, and producers without a match.
     #[test]
     fn page_shows_and_filters() {
-        let whole = page(&status(), &[]);
+        let whole = page(&status(), &Footprints::new(), &[]);
         assert!(whole.contains("up 2 h 3 min"));
         assert!(whole.contains("peak -12.3 / -inf dB"));
         assert!(
@@ -347,7 +357,7 @@ mod tests {
             "{whole}"
         );
         assert!(whole.contains("other (process 8)"));
-        let bass = page(&status(), &["bass".into()]);
+        let bass = page(&status(), &Footprints::new(), &["bass".into()]);
         assert!(bass.contains("bass") && !bass.contains("kick") && !bass.contains("other"));
     }
 }

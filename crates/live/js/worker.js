@@ -6,6 +6,7 @@ import { SLOTS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
 import { Evaluator } from './evaluator.js';
 import { GUARD, IDLE, NOBODY } from './guard.js';
+import { protect, protectMath } from './intrinsics.js';
 import { Pacing } from './pacing.js';
 import { locate } from './places.js';
 import { SoundsWanted } from './shelf.js';
@@ -24,6 +25,7 @@ const JUDGE_AFTER_MS = 300;
 /** Between two turns of knobs. */
 const LEAST_TURN_MS = 8;
 
+protect();
 warmLoop();
 
 const say = (message) => parentPort.postMessage(message);
@@ -82,7 +84,7 @@ class Thread {
     this.#control = new Control(setup.control.path, setup.control.bytes);
     this.#evaluator = new Evaluator(this.#control, setup, shared, say);
     this.#pacing = new Pacing(this.#control, this.#evaluator.timeline);
-    Math.random = this.#evaluator.hooks.random;
+    protectMath(this.#evaluator.hooks.random);
   }
 
   /** Resolves when the message is dealt with. */

@@ -29,6 +29,7 @@ const FILES: &[(&str, &str)] = bundle![
     "crates/live/js/held.js",
     "crates/live/js/hooks.js",
     "crates/live/js/host.js",
+    "crates/live/js/intrinsics.js",
     "crates/live/js/keep.js",
     "crates/live/js/library/clock.js",
     "crates/live/js/library/controls.js",

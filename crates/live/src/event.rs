@@ -368,6 +368,12 @@ pub struct Status {
     pub worst_stall_ms: f64,
     /// Underruns of all voices so far.
     pub underruns: u64,
+    /// State that is restored with every change, in MB.
+    #[serde(default)]
+    pub state_mb: f64,
+    /// How often it is kept, in ms: a change goes back to the last time.
+    #[serde(default)]
+    pub snapshot_ms: f64,
     /// The voices.
     pub voices: Vec<VoiceStatus>,
     /// Values from outside that the piece listens to.

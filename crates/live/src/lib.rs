@@ -33,3 +33,6 @@ pub use event::{Control, Edit, Event, Fault, Refusal, Status, Timings, VoiceStat
 pub use outside::{MidiFile, MidiNotes, OscPort, Values};
 pub use process::{Handle, Live, LiveOptions, StartError};
 pub use runtime::{Choice, Kind, Runtime, RuntimeError};
+
+/// The language as TypeScript declarations, which editors complete and check by.
+pub const TYPES: &str = include_str!("../js/forebay.d.ts");

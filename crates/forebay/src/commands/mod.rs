@@ -16,3 +16,4 @@ pub(crate) mod send;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod turn;
+pub(crate) mod types;

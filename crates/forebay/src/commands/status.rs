@@ -12,7 +12,7 @@ use crate::cli::AudioArgs;
 use crate::complete;
 use crate::console::Console;
 use crate::interrupt::Interrupt;
-use crate::{status_text, terminal, version};
+use crate::{footprints, status_text, terminal, version};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -80,10 +80,11 @@ fn watch(console: Console, args: &StatusArgs, audio: &AudioArgs) -> Result<()> {
 }
 
 fn show(status: &Status, args: &StatusArgs, audio: &AudioArgs, redraw: bool) -> Result<()> {
+    let footprints = footprints::of_sessions(status);
     if audio.json {
-        return Ok(terminal::print(&serde_json::to_string(status)?)?);
+        return Ok(terminal::print(&footprints::document(status, &footprints)?.to_string())?);
     }
-    let page = status_text::page(status, &args.voices);
+    let page = status_text::page(status, &footprints, &args.voices);
     if !redraw {
         return Ok(terminal::print(page.trim_end())?);
     }

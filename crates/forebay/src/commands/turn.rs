@@ -56,6 +56,10 @@ pub(crate) fn run(args: &TurnArgs, audio: &AudioArgs) -> Result<()> {
     let answer = client.call("set", &Set { values }).map_err(sessions::unanswered)?;
     if audio.json {
         terminal::print(&answer.to_string())?;
+    } else {
+        for cut in answer["cut"].as_array().into_iter().flatten() {
+            terminal::print(&cut_line(cut))?;
+        }
     }
     let unknown: Vec<_> =
         answer["unknown"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -79,9 +83,20 @@ fn shown(controls: &Value, as_json: bool) -> String {
     lines.join("\n")
 }
 
+/// What `turn` calls the value of a key.
+fn name(of: &Value) -> &str {
+    let key = of["key"].as_str().unwrap_or_default();
+    key.strip_prefix("knob:").or_else(|| key.strip_prefix("osc:")).unwrap_or(key)
+}
+
+fn cut_line(cut: &Value) -> String {
+    let number = |member: &str| cut[member].as_f64().unwrap_or_default();
+    let (value, least, most) = (number("value"), number("least"), number("most"));
+    format!("{} is cut to {value}: it goes from {least} to {most}", name(cut))
+}
+
 fn line(control: &Value) -> String {
-    let key = control["key"].as_str().unwrap_or_default();
-    let name = key.strip_prefix("knob:").or_else(|| key.strip_prefix("osc:")).unwrap_or(key);
+    let name = name(control);
     let number = |member: &str| control[member].as_f64();
     let value = number("value").or_else(|| number("usual")).unwrap_or_default();
     let range = match (number("least"), number("most")) {
@@ -107,6 +122,13 @@ mod tests {
         assert!(setting("cutoff").unwrap_err().contains("NAME=VALUE"));
         assert!(setting("cutoff=loud").unwrap_err().contains("no number"));
         assert!(setting("cutoff=NaN").is_err() && setting("=1").is_err());
+    }
+
+    /// What was cut is told with its range.
+    #[test]
+    fn cuts() {
+        let cut = json!({ "key": "knob:f", "value": 1000.0, "least": 100.0, "most": 1000.0 });
+        assert_eq!(cut_line(&cut), "f is cut to 1000: it goes from 100 to 1000");
     }
 
     /// What was turned is shown as it stands, the rest as it is until then.

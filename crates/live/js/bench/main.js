@@ -3,6 +3,7 @@
 // CPU time of this process, the best of several rounds: other work on the machine makes it larger, never smaller.
 
 import { collections } from './garbage.js';
+import { protect, protectMath } from '../intrinsics.js';
 import { Stage } from '../testing/stage.js';
 import { tuneV8 } from '../v8.js';
 
@@ -86,6 +87,8 @@ function costsOf(kind, make) {
 }
 
 await tuneV8();
+protect();
+protectMath(Math.random);
 const times = (ns) => `${(1e9 / RATE / AS_IF / ns).toFixed(1)}x`.padStart(7);
 const { bun, node } = process.versions;
 console.log(`${bun ? `bun ${bun}` : `node ${node}`}: ns per voice and frame, and real time for ${AS_IF} voices on one core`);

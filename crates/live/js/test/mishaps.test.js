@@ -99,6 +99,33 @@ test('late errors are told and nothing ends', options, async () => {
   assert.ok(residual(sound) < 1e-6);
 });
 
+// What sound is made with can't be changed by code, refused or not: that is told at its line, and the next save is heard.
+test('what JavaScript gives can not be changed', options, async () => {
+  const changes = [
+    'Math.sin = () => 0; throw 1', 'Math.twice = 1', 'Math.random = () => 0', 'Math = {}', 'delete Math.PI', 'JSON.stringify = 1', 'Float32Array = Array',
+    'Array.prototype.map = 1', 'Float64Array.prototype.set = 1', 'Map.prototype.get = () => 1', 'Object.assign = 1', 'performance.now = () => 0',
+    'Function.prototype.call = 1', 'Array.prototype[Symbol.iterator] = 1', "Object.defineProperty(Number, 'isFinite', { value: 1 })",
+    'Object.getPrototypeOf([].values()).next = 1', 'globalThis.setTimeout = 1',
+  ];
+  const sound = await played(SINE, async (live, save) => {
+    await live.next('edited');
+    await live.filled(FULL);
+    for (const change of changes) {
+      live.send({ op: 'send', code: `\n${change};`, name: 'sent' });
+      const { what, line, message } = await live.next('refused');
+      assert.deepEqual([what, line, message.startsWith('TypeError: ')], ['throw', 2, true], `${change}: ${message}`);
+    }
+    save(`${SINE}const own = { toString: undefined }; own.toString = () => 'own'; own.constructor = 5;
+class Words extends Error { constructor() { super('some'); this.name = 'Words'; } }
+class Notes extends Array { sum() { return this.reduce((a, b) => a + b, 0); } }
+const length = new Words().name.length * Notes.of(1, 2).sum() * String(own).length;
+play('own', s => 0 * Math.random() * length);`);
+    assert.deepEqual((await live.next('edited')).joined, ['own'], 'what inherits from it can');
+    await sleep(600);
+  }, { lead });
+  assert.ok(residual(sound) < 1e-6);
+});
+
 // A promise or a microtask that never ends is noticed when nobody's code runs by name: the save is refused, or was already
 // where a voice began it, and what played plays on to the save that mends it.
 test('an endless promise is refused', options, async () => {

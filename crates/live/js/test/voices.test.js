@@ -77,13 +77,13 @@ test('faults have their frame', () =>
 // So is the place where the voice is declared, in the file or in what was sent.
 test('faults have their place', () =>
   staged((stage) => {
-    stage.save(`${SINE}  play('p', s => s.n === 9610 ? NaN : 0.1);`);
+    stage.save(`${SINE}  play('p', s => s.n === 20000 ? NaN : 0.1);`);
     stage.openRing('q');
-    const sent = stage.evaluator.try(`\nplay('q', s => s.n < 9700 ? 0.1 : undefined);`, '<send>', { add: true });
+    const sent = stage.evaluator.try(`\nplay('q', s => s.n < 20100 ? 0.1 : undefined);`, '<send>', { add: true });
     stage.enter(sent, { add: true });
-    stage.play(19200);
+    stage.play(33600);
     const faults = said(stage, 'fault').map(({ voice, file, line, source_line: text }) => [voice, file, line, text]);
-    const [nan, odd] = ["  play('p', s => s.n === 9610 ? NaN : 0.1);", "play('q', s => s.n < 9700 ? 0.1 : undefined);"];
+    const [nan, odd] = ["  play('p', s => s.n === 20000 ? NaN : 0.1);", "play('q', s => s.n < 20100 ? 0.1 : undefined);"];
     assert.deepEqual(faults, [['p', '/song/piece.js', 5, nan], ['q', '<send>', 2, odd]]);
   }));
 

@@ -155,11 +155,12 @@ impl Desk {
                 }
                 state.answer(&asker, &json!({}));
             }
-            Wish::Set(Set { values }) => {
+            Wish::Set(Set { mut values }) => {
+                let cut = self.state().known.cut(&mut values);
                 self.host.turn(&values);
                 let mut state = self.state();
                 let unknown = state.known.unheard(&values);
-                state.answer(&asker, &json!({ "unknown": unknown }));
+                state.answer(&asker, &json!({ "unknown": unknown, "cut": cut }));
             }
             Wish::Stop(Stop { fade_ms }) => {
                 self.state().stops.push(asker);

@@ -2,8 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::event::{Event, Status};
+use crate::event::{Control, Event, Status};
 use crate::outside::Values;
+
+/// What a value may be where it comes in: of a MIDI controller it is a part of its range in the piece.
+fn range(control: &Control) -> Option<(f64, f64)> {
+    let (least, most) = control.least.zip(control.most)?;
+    if control.key.starts_with("midi:") { Some((0.0, 1.0)) } else { (least <= most).then_some((least, most)) }
+}
 
 /// The newest of everything.
 #[derive(Debug, Default)]
@@ -73,14 +79,31 @@ impl Known {
         json!({
             "voices": voices, "lead_ms": status.lead_ms, "target_lead_ms": status.target_lead_ms,
             "speed": status.speed, "underruns": status.underruns, "controls": status.controls,
+            "state_mb": status.state_mb, "snapshot_ms": status.snapshot_ms,
         })
+    }
+
+    fn control(&self, key: &str) -> Option<&Control> {
+        self.status.as_ref()?.controls.iter().find(|control| control.key == key)
     }
 
     /// The keys of `values` to which nothing listens.
     pub(super) fn unheard(&self, values: &Values) -> Vec<String> {
-        let known = self.status.as_ref().map_or(&[][..], |status| &status.controls);
-        let is_heard = |key: &&String| known.iter().any(|control| control.key == **key);
-        values.keys().filter(|key| !is_heard(key)).cloned().collect()
+        values.keys().filter(|key| self.control(key).is_none()).cloned().collect()
+    }
+
+    /// Brings `values` into the range of what listens to them. Returns what was cut: to what, and the range.
+    pub(super) fn cut(&self, values: &mut Values) -> Vec<Value> {
+        let mut cuts = Vec::new();
+        for (key, value) in values {
+            let Some((least, most)) = self.control(key).and_then(range) else { continue };
+            if (least..=most).contains(value) {
+                continue;
+            }
+            *value = value.clamp(least, most);
+            cuts.push(json!({ "key": key, "value": value, "least": least, "most": most }));
+        }
+        cuts
     }
 
     /// The answer to `complete`: voices, names that blocks share and names of the language, each kind in order. A name is
@@ -108,5 +131,35 @@ impl Known {
         into["runtime"] = json!(self.runtime.as_ref().map(|(name, version)| format!("{name} {version}")));
         into["rate_hz"] = json!(self.rate_hz);
         into["voices"] = json!(self.voices);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value goes no further than what listens to it: a knob has its range, a MIDI controller a part of one, a key none.
+    #[test]
+    fn values_are_cut_to_their_range() {
+        let control = |key: &str, range: &str| format!(r#"{{"key":"{key}"{range}}}"#);
+        let wide = r#","least":100,"most":1000"#;
+        let controls = [control("knob:f", wide), control("midi:7", wide), control("midi:note", "")].join(",");
+        let status = format!(
+            r#"{{"event":"status","lead_ms":1,"target_lead_ms":1,"busy_ms":1,"longest_chunk_ms":1,"worst_stall_ms":1,
+            "underruns":0,"voices":[],"controls":[{controls}]}}"#
+        );
+        let mut known = Known::default();
+        known.learn(&crate::event::parse(&status));
+        let mut values: Values = [("knob:f", 9999.0), ("midi:7", -1.0), ("midi:note", 60.0), ("knob:g", 5.0)]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into();
+        assert_eq!(
+            known.cut(&mut values),
+            [
+                json!({ "key": "knob:f", "value": 1000.0, "least": 100.0, "most": 1000.0 }),
+                json!({ "key": "midi:7", "value": 0.0, "least": 0.0, "most": 1.0 }),
+            ]
+        );
+        assert_eq!(values.into_values().collect::<Vec<_>>(), [1000.0, 5.0, 0.0, 60.0]);
     }
 }

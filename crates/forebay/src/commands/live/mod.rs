@@ -47,7 +47,9 @@ Examples:
   forebay live song.js --osc 57120        let osc('/address') in the script hear what comes to that port
   forebay live song.js --open             let an editor in a browser talk to it
   forebay live drums.js bass.js           two scripts, each in a process of its own
-  forebay live song.js --json             what happens, one JSON line each, for editors";
+  forebay live song.js --json             what happens, one JSON line each, for editors
+
+forebay types > forebay.d.ts gives your editor the language: completion, and what each function takes.";
 
 /// How often signals and the status line are looked at.
 const TICK: Duration = Duration::from_millis(50);
