@@ -67,6 +67,9 @@ fn lines_and_answers() {
     repl.shows("  my tone\r\n  more\r\n  third\r\n  lead ");
     repl.shows("underruns");
     repl.shows(WAITS);
+    repl.enter("list()");
+    repl.shows("\"third\"]\r\nheard in");
+    repl.shows(WAITS);
     repl.enter(".help");
     repl.shows("  .list  the voices that play");
     repl.shows("  .quit  leave");

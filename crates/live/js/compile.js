@@ -57,7 +57,7 @@ export function compile(source, file, names, { read = readModule, block } = {}) 
 }
 
 /** Who shares no names. */
-const NOBODY = { reach() {} };
+const NOBODY = { reach() {}, value() {} };
 
 /** One file as a function of the language's names and the module names. `link(imports)` makes units of what it imports, of which
  *  `exportsOf(path)` tells what they export. */
@@ -91,8 +91,9 @@ function compileBlock(source, key, { names, link, exportsOf, from, shown, isShar
     const found = analyse(program);
     const isElsewhere = (name) => isShared(name) || !(names.includes(name) || name in globalThis || name === 'arguments');
     const uses = found.free.filter(({ name }) => isElsewhere(name));
+    const value = valueEdits(program, uses);
     const module = moduleEdits(program, { source, file: from, languageNames: names, exportsOf });
-    const edits = [...module.edits, ...uses.map(cellEdit), ...elsewhereEdits(program, module.elsewhere)].sort(byPlace);
+    const edits = [...value, ...module.edits, ...uses.map(cellEdit), ...elsewhereEdits(program, module.elsewhere)].sort(byPlace);
     const text = edited(source, edits) + module.behind;
     const cells = [...new Set(uses.map(({ name }) => name))];
     const start = evaluated(text, key, { names, source, edits, shown, cells });
@@ -102,6 +103,15 @@ function compileBlock(source, key, { names, link, exportsOf, from, shown, isShar
   } catch (error) {
     throw mistake(source, key, error);
   }
+}
+
+/** Hands the value of the last statement over, where it has one. What begins it begins no statement any more. */
+function valueEdits({ body }, uses) {
+  const last = body.at(-1);
+  if (last?.type !== 'ExpressionStatement' || last.directive !== undefined) return [];
+  const { start, end } = last.expression;
+  for (const use of uses) if (use.start === start) use.opens = false;
+  return [{ from: start, to: start, text: `${SHARED}.value(` }, { from: end, to: end, text: ')' }];
 }
 
 /** Uses of names that live in other files and may change: read there. */

@@ -42,6 +42,14 @@ export class PieceConsole {
   }
 }
 
+/** What code came to, for people; undefined where that says nothing. */
+export function shownResult(value) {
+  if (value === undefined) return undefined;
+  if (typeof value === 'function') return 'a function';
+  const text = typeof value === 'string' ? JSON.stringify(value) : inspect(value);
+  return text === '{}' ? undefined : text.slice(0, LINE_LENGTH);
+}
+
 function inspect(value) {
   if (typeof value === 'string') return value;
   if (ArrayBuffer.isView(value)) return `[${Array.from(value).join(', ')}]`;

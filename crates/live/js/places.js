@@ -102,7 +102,7 @@ function unshifted(source, shifts, line, inLine) {
   if (begin === undefined) return undefined;
   let added = 0;
   for (const { from, to, length } of shifts) {
-    if (to <= begin) continue;
+    if (to < begin || (to === begin && from < begin)) continue;
     const start = from - begin + added;
     if (inLine < start) break;
     // Of what began in an earlier line nothing is in this one.

@@ -125,6 +125,11 @@ export class Sharing {
     this.#declare();
   }
 
+  /** What compiled code calls with what its last statement came to. */
+  value(result) {
+    this.result = result;
+  }
+
   /** What compiled code calls for each shared name that it uses. */
   cell(name) {
     return this.#names.cell(name);

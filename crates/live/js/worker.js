@@ -4,6 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import { Control, SharedFile } from '../../../sdk/js/memory.js';
 import { SLOTS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
+import { shownResult } from './console.js';
 import { Evaluator } from './evaluator.js';
 import { GUARD, IDLE, NOBODY } from './guard.js';
 import { protect, protectMath } from './intrinsics.js';
@@ -246,6 +247,7 @@ class Thread {
   /** What is told of `trial`, which plays now. */
   #account(trial, figures, { handOverMs, totalMs }) {
     return {
+      value: shownResult(trial.sharing.result),
       joined: figures.joined,
       left: figures.left,
       voices: trial.players.map((player) => player.name),

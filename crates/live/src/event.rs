@@ -181,6 +181,9 @@ pub struct Edit {
     /// Names that the piece and the blocks share; those of the piece are looked for when the first block comes.
     #[serde(default)]
     pub names: Vec<String>,
+    /// What the last statement of a block came to, as a person may read it; absent where that says nothing.
+    #[serde(default)]
+    pub value: Option<String>,
     /// Voices that are new.
     pub joined: Vec<String>,
     /// Voices that fade out.

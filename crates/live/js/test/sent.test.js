@@ -321,3 +321,28 @@ test('the lines of other voices are left alone', () => {
     );
   }
 });
+
+// The last statement of a block has a value, whatever it begins with.
+test('the value of a block', () =>
+  staged((stage) => {
+    stage.save("let f = 220, up = (x) => x * 2; play('a', s => 0.1)");
+    const value = (code) => {
+      const trial = stage.evaluator.try(code, '<send>', BLOCK);
+      stage.enter(trial, BLOCK);
+      stage.play(2560);
+      return trial.sharing.result;
+    };
+    assert.equal(value('1 + 1'), 2);
+    assert.equal(value('f'), 220);
+    assert.equal(value('f = 330;'), 330);
+    assert.equal(value('let g = 1\nup(f) + g // so'), 661);
+    assert.equal(value('(up)(f)'), 660);
+    assert.deepEqual(value('list()'), ['a']);
+    assert.equal(value('bpm()'), 120);
+    assert.equal(value("mute('a')"), undefined);
+    assert.equal(value('const h = 1'), undefined);
+    assert.equal(value("'a string'"), undefined);
+    assert.equal(value('`a string`'), 'a string');
+    const { line, column } = refusal(() => value('let k = 1;\n  nothing.here'));
+    assert.deepEqual([line, column], [2, 3]);
+  }));

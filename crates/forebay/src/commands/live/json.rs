@@ -21,7 +21,7 @@ pub(crate) fn as_json(event: &Event) -> Option<Value> {
             json!({
                 "event": "edited", "revision": edit.revision, "sent": edit.sent, "uptime_ms": edit.uptime_ms,
                 "seen_ms": edit.seen_ms, "voices": edit.voices, "names": edit.names,
-                "joined": edit.joined, "left": edit.left, "unrewindable": edit.unrewindable,
+                "value": edit.value, "joined": edit.joined, "left": edit.left, "unrewindable": edit.unrewindable,
                 "state_mb": edit.state_mb, "snapshot_ms": edit.snapshot_ms,
                 "engine_frame": edit.engine_frame, "cover_frames": edit.cover_frames,
                 "late_frames": edit.late_frames, "speed": edit.speed, "timings_ms": timings,

@@ -50,8 +50,9 @@ fn edited(edit: &Edit) -> String {
         1 => "1 voice".to_owned(),
         n => format!("{n} voices"),
     };
+    let value = edit.value.as_ref().map(|value| format!("{value}\n")).unwrap_or_default();
     let mut text = format!(
-        "heard in {:.0} ms: {count}{}{} ({:.1}x real time)",
+        "{value}heard in {:.0} ms: {count}{}{} ({:.1}x real time)",
         edit.timings_ms.hand_over + edit.timings_ms.total,
         named("+", &edit.joined),
         named("-", &edit.left),
