@@ -63,8 +63,8 @@ export function oscillators(toolbox) {
 
   // Those that are used most, with what they call written out.
   const sin = oscillator('sin', (node, cell) => {
-    // Variables of the closure cost JavaScriptCore less than members of the cell.
-    let [owner, at] = [undefined, 0];
+    // Variables of the closure cost JavaScriptCore less than members of the cell. At first nobody is the owner.
+    let [owner, at] = [cell, 0];
     return (s) => {
       const hz = node.a;
       if (s !== owner) {

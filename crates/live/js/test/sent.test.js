@@ -316,7 +316,8 @@ test('the lines of other voices are left alone', () => {
           }
           for (const each of [control, stage]) each.play(4800);
         }
-        assert.equal(stage.left('ref').findIndex((x, i) => !Object.is(x, control.left('ref')[i])), -1, what);
+        const expected = control.left('ref');
+        assert.equal(stage.left('ref').findIndex((x, i) => !Object.is(x, expected[i])), -1, what);
       }),
     );
   }
