@@ -68,7 +68,7 @@ fn lines_and_answers() {
     repl.shows("underruns");
     repl.shows(WAITS);
     repl.enter("list()");
-    repl.shows("\"third\"]\r\nheard in");
+    repl.shows("    = [\"my tone\",\"more\",\"third\"]");
     repl.shows(WAITS);
     repl.enter(".help");
     repl.shows("  .list  the voices that play");

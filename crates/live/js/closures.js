@@ -13,12 +13,21 @@ export function closures(source, texts) {
   const found = new Map();
   // State in a variable needs one that can be assigned to.
   if (source.length > LONGEST || !/\b(?:let|var)\b/.test(source)) return found;
-  for (const [node, text] of functions(parse(source), source)) {
+  for (const [node, text] of functions(parsed(source), source)) {
     if (!texts.includes(text) || found.has(text)) continue;
     const name = keptBy(node);
     if (name !== undefined) found.set(text, name);
   }
   return found;
+}
+
+/** Nothing where the parser does not know what runs: a piece is no module, and may declare a function twice. */
+function parsed(source) {
+  try {
+    return parse(source);
+  } catch {
+    return {};
+  }
 }
 
 /** Every function below a node, with its text as `toString` gives it: that of a method begins at its name. */

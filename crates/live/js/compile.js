@@ -111,7 +111,7 @@ function valueEdits({ body }, uses) {
   if (last?.type !== 'ExpressionStatement' || last.directive !== undefined) return [];
   const { start, end } = last.expression;
   for (const use of uses) if (use.start === start) use.opens = false;
-  return [{ from: start, to: start, text: `${SHARED}.value(` }, { from: end, to: end, text: ')' }];
+  return [{ from: start, to: start, text: `${SHARED}.value((` }, { from: end, to: end, text: '))' }];
 }
 
 /** Uses of names that live in other files and may change: read there. */

@@ -4,6 +4,8 @@
 /** Lines between two refills. A voice that logs would send one per frame. */
 const LINES = 40;
 const LINE_LENGTH = 2000;
+/** Elements of a list. */
+const MOST_SHOWN = 100;
 
 export class PieceConsole {
   #say;
@@ -46,16 +48,31 @@ export class PieceConsole {
 export function shownResult(value) {
   if (value === undefined) return undefined;
   if (typeof value === 'function') return 'a function';
-  const text = typeof value === 'string' ? JSON.stringify(value) : inspect(value);
+  const text = typeof value === 'string' ? JSON.stringify(value) : inspect(shortened(value));
   return text === '{}' ? undefined : text.slice(0, LINE_LENGTH);
+}
+
+/** Of a long list its beginning. */
+function shortened(value) {
+  const isList = Array.isArray(value) || (ArrayBuffer.isView(value) && value.length !== undefined);
+  return isList && value.length > MOST_SHOWN ? [...value.slice(0, MOST_SHOWN), '...'] : value;
 }
 
 function inspect(value) {
   if (typeof value === 'string') return value;
-  if (ArrayBuffer.isView(value)) return `[${Array.from(value).join(', ')}]`;
   try {
+    if (ArrayBuffer.isView(value)) return `[${Array.from(value).join(', ')}]`;
     return JSON.stringify(value) ?? String(value);
   } catch {
+    return plain(value);
+  }
+}
+
+/** What can't be written down. */
+function plain(value) {
+  try {
     return String(value);
+  } catch {
+    return 'an object';
   }
 }

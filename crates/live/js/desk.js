@@ -12,17 +12,17 @@ const SHAPE = 'outside';
 
 export class Desk {
   #timeline;
-  #arena;
   /** Of the trial that runs: how it has windows. */
   #place;
   /** What the newest trial has asked for, by key. */
   #asked = new Map();
+  /** Windows that voices which play asked for while something was tried. */
+  #late = [];
   /** Of what plays: what it is said to be, by key. */
   #plays = new Map();
 
   constructor(timeline) {
     this.#timeline = timeline;
-    this.#arena = timeline.arena;
   }
 
   /** From here on a trial runs, which has a window for each key by `place(key, shape, slots)`. Returns a map that fills with
@@ -33,9 +33,15 @@ export class Desk {
     return this.#asked;
   }
 
-  /** The trial is over. */
+  /** The trial is over, and the state is again what it was. */
   end() {
     this.#place = undefined;
+    for (const window of this.#late.splice(0)) window.state.fill(NaN);
+  }
+
+  /** What was tried will not play. */
+  drop() {
+    this.#asked = new Map();
   }
 
   /** What a trial has asked for plays: with `add` beside what played before. */
@@ -45,27 +51,36 @@ export class Desk {
 
   /** Where the value of `key` lies in the arena. `spec` is what a person is told of it. */
   at(key, spec) {
-    const isTried = this.#place !== undefined || this.#timeline.guard[GUARD.trial] !== PLAYING;
-    const asked = isTried ? this.#asked : this.#plays;
+    const asked = this.#isPlaying() ? this.#plays : this.#asked;
     const known = asked.get(key);
     if (known) return placeOf(Object.assign(known, spec));
     if (asked.size === MOST) throw new UsageError(`there are ${MOST} knobs and other values from outside at most`);
-    const isNew = this.#arena.window(SESSION, key) === undefined;
-    const window = this.#place ? this.#place(key, SHAPE, 1) : this.#late(key);
+    const isNew = this.#timeline.arena.window(SESSION, key) === undefined;
+    const window = this.#place && asked === this.#asked ? this.#place(key, SHAPE, 1) : this.#playing(key);
     if (isNew) window.state.fill(NaN);
     asked.set(key, { ...spec, window, isNew });
     return placeOf({ window });
   }
 
-  /** The window of what a voice asks for while it plays. */
-  #late(key) {
-    const { snapshots, loop, guard } = this.#timeline;
-    const window = this.#arena.plan(SESSION, SHAPE, 1, { key });
-    if (window === this.#arena.window(SESSION, key)) return window;
-    this.#arena.prepare(window);
+  /** Whether who asks is a voice that plays, also where it takes part in a trial. */
+  #isPlaying() {
+    const { loop, guard, players } = this.#timeline;
+    if (this.#place === undefined) return guard[GUARD.trial] === PLAYING;
+    return players.includes(loop.players[guard[GUARD.voice] - 1]);
+  }
+
+  /** The window of what is asked for while it plays, which it has from now on: what is tried just now may have planned it. */
+  #playing(key) {
+    const { arena, snapshots, loop, guard } = this.#timeline;
+    const present = arena.window(SESSION, key);
+    if (present) return present;
+    const planned = this.#asked.get(key)?.window;
+    const window = planned ?? arena.plan(SESSION, SHAPE, 1, { key });
+    if (!planned) arena.prepare(window);
     window.born = loop.players[guard[GUARD.voice] - 1]?.signal.n;
-    this.#arena.adopt(window);
-    if (!snapshots.holds(this.#arena.used)) throw new Error('too many values are asked for the first time while it plays');
+    arena.adopt(window);
+    if (this.#place) this.#late.push(window);
+    if (!snapshots.holds(arena.used)) throw new Error('too many values are asked for the first time while it plays');
     return window;
   }
 

@@ -84,7 +84,12 @@ export class Evaluator {
     const block = this.#program.blockOf(number, file);
     const trial = new Trial(this.timeline, { source, file, read, sounds, announce, names, block, ...options });
     this.#program.tries(trial);
-    return trial.run({ current: this.#current, add, without, hooks: this.hooks });
+    try {
+      return trial.run({ current: this.#current, add, without, hooks: this.hooks });
+    } catch (error) {
+      this.desk.drop();
+      throw error;
+    }
   }
 
   /** A ring is there. It may have been asked for by an evaluator that is gone. */
@@ -116,6 +121,7 @@ export class Evaluator {
   /** Makes `trial` audible; every voice has a ring. Returns figures. Throws a `SourceError` when it is refused at the last
    *  moment: then it is to be abandoned. */
   enter(trial, { add = false } = {}) {
+    this.#slowness.forget();
     const figures = enter(this.timeline, trial, { lastChange: this.#lastChange, onFailure: this.onFailure });
     this.#keep?.turn();
     this.#lastChange = figures.engineFrame;
@@ -141,6 +147,7 @@ export class Evaluator {
     if (known.length === 0) return undefined;
     this.#turnedMs = performance.now();
     const { timeline, onFailure } = this;
+    this.#slowness.forget();
     const turn = new Turn(this.#current, known, timeline.costMsPerFrame);
     const figures = enter(timeline, turn, { lastChange: this.#lastChange, onFailure });
     this.#keep?.turn();
@@ -153,7 +160,7 @@ export class Evaluator {
    *  what others change. It takes some ms; nothing waits for it. */
   judgeClosures() {
     const players = this.timeline.players.filter((player) => !player.isJudged);
-    const texts = players.map(({ spec }) => String(spec.call));
+    const texts = players.map(({ spec }) => Function.prototype.toString.call(spec.call));
     const found = players.length > 0 ? this.#program.closures(texts) : new Map();
     for (const [i, player] of players.entries()) {
       player.isJudged = true;
@@ -164,11 +171,13 @@ export class Evaluator {
       const place = line === undefined ? '' : ` (line ${line})`;
       this.#say({ kind: 'problem', message: `${player.name}${place}: keeps state that can't be restored (${variable}), so each save begins it anew` });
     }
+    if (found.size > 0) this.#announcePlayers();
   }
 
   /** Lets go of a trial that will not play. */
   abandon(trial) {
     this.#pending = undefined;
+    this.desk.drop();
     trial.abandon();
     this.#parkRings();
   }
@@ -360,6 +369,7 @@ export class Evaluator {
 
   #catchUp() {
     const { timeline } = this;
+    this.#slowness.forget();
     for (const player of timeline.players) timeline.rings.get(player.name).noticeIdle();
     const guard = timeline.control.blockFrames + Math.ceil(0.002 * timeline.setup.rateHz);
     const missed = -timeline.lead;
@@ -398,10 +408,8 @@ export class Evaluator {
     const { timeline } = this;
     const speed = timeline.setup.render ? undefined : this.#slowness.note(timeline, frames, ms);
     if (speed === undefined) return;
-    this.#slowness.forget();
-    const players = timeline.players.filter(({ failed, endAt }) => !failed && endAt === Infinity);
-    if (players.length === 0) return;
-    const player = slowest(timeline, players);
+    const player = slowest(timeline, timeline.players);
+    if (player === undefined) return;
     const error = new UsageError(`voice ${player.name} is too slow: all voices together render at ${speed.toFixed(2)} x real time: it is left out until the next save`);
     this.#failed(player, error, 'slow');
     player.fail(error);

@@ -22,6 +22,9 @@ export function protect() {
   for (const each of [Float64Array, ...iterators]) Object.freeze(Object.getPrototypeOf(each));
   lock(Object.getPrototypeOf(Float64Array.prototype), ['constructor', Symbol.iterator]);
   for (const member of ['call', 'apply', 'bind']) fix(Function.prototype, member, Function.prototype[member]);
+  // By these the place of a mistake is found, and the watchdog knows whose code runs.
+  for (const key of ['stackTraceLimit', 'prepareStackTrace']) fix(Error, key, Error[key]);
+  if (globalThis.forebayPulse) fix(globalThis, 'forebayPulse', globalThis.forebayPulse);
   if (!Object.isFrozen(performance)) fix(performance, 'now', performance.now.bind(performance));
   for (const name of [...CLASSES, ...SPACES, ...OTHERS]) fix(globalThis, name, globalThis[name]);
 }

@@ -100,6 +100,7 @@ export class Sharing {
   #before = new Map();
   #after = new Map();
   #evaluate;
+  #result;
 
   /** `declared` and `elsewhere` as `compile` gives them. */
   constructor(names, source, { declared, elsewhere }) {
@@ -127,7 +128,14 @@ export class Sharing {
 
   /** What compiled code calls with what its last statement came to. */
   value(result) {
-    this.result = result;
+    this.#result = result;
+  }
+
+  /** That, once: it is nobody's business to keep it alive. */
+  takeResult() {
+    const result = this.#result;
+    this.#result = undefined;
+    return result;
   }
 
   /** What compiled code calls for each shared name that it uses. */

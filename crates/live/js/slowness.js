@@ -24,8 +24,10 @@ export class Slowness {
     this.#chunks += 1;
     this.#spentMs += ms;
     this.#bestMsPerFrame = Math.min(this.#bestMsPerFrame, ms / frames);
+    if (this.#chunks < LEAST_CHUNKS || this.#spentMs < LEAST_MS) return undefined;
     const speed = 1000 / setup.rateHz / this.#bestMsPerFrame;
-    return speed < 1 && this.#chunks >= LEAST_CHUNKS && this.#spentMs >= LEAST_MS ? speed : undefined;
+    this.forget();
+    return speed < 1 ? speed : undefined;
   }
 
   /** What plays is another now. */
@@ -35,27 +37,36 @@ export class Slowness {
   }
 }
 
-/** Who of `players`, none of which has failed, takes the most time, by one round of each from the head on; state and lines are
- *  left as they are. */
+/** Who of `players`, all that are rendered, takes the most time, by one round of each from the head on; undefined where nobody can
+ *  be measured. State is left as it is, and so are those whose state can't be restored. What is written into lines will be
+ *  written there again. */
 export function slowest(timeline, players) {
-  const { arena, loop, head, rehearsing } = timeline;
+  const { arena, rehearsing } = timeline;
   const state = arena.all.slice(0, arena.used);
-  const giveBack = arena.lendLines(players.flatMap(({ cells }) => cells));
+  const before = players.map(({ heldUntil, last }) => ({ heldUntil, last: last.slice() }));
+  const measured = players.filter(({ failed, endAt, isRewindable }) => !failed && endAt === Infinity && isRewindable);
   timeline.rehearsing = true;
   try {
-    const costs = players.map((player) => {
-      player.reserve(ROUND, timeline.setup.channels);
-      const began = performance.now();
-      loop.run([player], head, ROUND, 0, () => {});
-      const took = performance.now() - began;
-      if (player.failed) player.revive();
-      player.forget();
-      return took;
-    });
-    return players[costs.indexOf(Math.max(...costs))];
+    const costs = measured.map((player) => costOf(timeline, players, player));
+    return measured[costs.indexOf(Math.max(...costs))];
   } finally {
     timeline.rehearsing = rehearsing;
-    giveBack();
+    for (const [i, player] of players.entries()) {
+      player.heldUntil = before[i].heldUntil;
+      player.last.set(before[i].last);
+    }
     arena.all.set(state);
   }
+}
+
+/** What a round of one of `players` takes in ms: all others are held, so that a hang is still that of the right one. */
+function costOf({ loop, head, setup }, players, player) {
+  for (const each of players) each.heldUntil = each === player ? -Infinity : Infinity;
+  player.reserve(ROUND, setup.channels);
+  const began = performance.now();
+  loop.run(players, head, ROUND, 0, () => {});
+  const took = performance.now() - began;
+  if (player.failed) player.revive();
+  player.forget();
+  return took;
 }

@@ -4,6 +4,7 @@
 import { SESSION } from './arena.js';
 import { Cells } from './cells.js';
 import { compile } from './compile.js';
+import { shownResult } from './console.js';
 import { GUARD, NOBODY, PLAYING, TAKE_OVER, TOP_LEVEL, pulse } from './guard.js';
 import { Player, Signal } from './player.js';
 import { SourceError, lineOf, locate, placeIn } from './places.js';
@@ -89,11 +90,11 @@ export class Trial {
       throw hooks.shelf.missing(this.sources) ?? this.#located(error);
     } finally {
       hooks.shelf.end();
-      hooks.desk.end();
       this.#timeline.rehearsing = rehearsing;
       guard[GUARD.voice] = NOBODY;
       guard[GUARD.trial] = PLAYING;
       arena.all.set(head);
+      hooks.desk.end();
       this.sharing.withdraw();
     }
     this.warmMs = performance.now() - began;
@@ -250,6 +251,8 @@ export class Trial {
     this.sharing.begin();
     this.main.run(values(this.score, { sr: setup.rateHz, makeMemory, hooks, library: hooks.library }), this.sharing);
     this.sharing.end();
+    // It may be the code's own that writes it down.
+    this.value = shownResult(this.sharing.takeResult());
     this.score.close(this.#judged ? hooks.hasPlayed : () => true);
     guard[GUARD.voice] = NOBODY;
     pulse(false);
@@ -353,7 +356,7 @@ export class Trial {
     shadow.run(() => {
       this.judge(players.filter((player) => this.answersFor(player)));
       if (isLast && shadow.isTooSlow) {
-        this.#refuse(slowest(this.#timeline, players.filter((player) => !player.failed)), 'slow', `is too slow: all voices together render at ${shadow.speed.toFixed(2)} x real time`);
+        this.#refuse(slowest(this.#timeline, players) ?? players[0], 'slow', `is too slow: all voices together render at ${shadow.speed.toFixed(2)} x real time`);
       }
     });
     this.costMsPerFrame = shadow.costMsPerFrame;

@@ -24,7 +24,11 @@ export class Turn {
 
   /** What mute and solo want lies in the state. */
   prepare() {
-    for (const [window, value] of this.#values) window.state[0] = value;
+    for (const [window, value] of this.#values) {
+      window.state[0] = value;
+      // Asked for late or not, it is there from now on.
+      window.born = undefined;
+    }
     for (const { name, head } of this.players) {
       Object.assign(this.score.voices.get(name), { muted: head[HEAD.muted] === 1, solo: head[HEAD.solo] === 1 });
     }

@@ -4,7 +4,6 @@ import { parentPort } from 'node:worker_threads';
 import { Control, SharedFile } from '../../../sdk/js/memory.js';
 import { SLOTS } from '../../../sdk/js/layout.js';
 import { RingWriter } from '../../../sdk/js/ring.js';
-import { shownResult } from './console.js';
 import { Evaluator } from './evaluator.js';
 import { GUARD, IDLE, NOBODY } from './guard.js';
 import { protect, protectMath } from './intrinsics.js';
@@ -23,6 +22,8 @@ const STATUS_MS = 250;
 const MOST_WAIT_MS = 500;
 /** What takes some time and is not heard begins so long after a change. */
 const JUDGE_AFTER_MS = 300;
+/** What is told of the speed of nothing. */
+const MOST_SPEED = 1e6;
 /** Between two turns of knobs. */
 const LEAST_TURN_MS = 8;
 
@@ -96,6 +97,7 @@ class Thread {
         if (this.#setup.generation > 0) this.#evaluator.resume(this.#setup);
         say({ kind: 'ready', language: LANGUAGE });
         if (this.#setup.recall && this.#setup.generation === 0) return this.#rejoin();
+        if (this.#setup.generation > 0) setTimeout(this.#judge, JUDGE_AFTER_MS);
         this.#turn();
         break;
       case 'source':
@@ -167,6 +169,7 @@ class Thread {
       const voices = kept.players.map((player) => player.name);
       const files = kept.trials.flatMap(({ sources }) => [...sources.keys()]);
       const names = kept.trials.at(-1).names.list();
+      setTimeout(this.#judge, JUDGE_AFTER_MS);
       say({ kind: 'rejoined', voices, names, files, engine_frame: engineFrame, silent_ms: silentMs });
     } catch (error) {
       say({ kind: 'forgotten', message: `what played can't go on: ${error.message}; the piece begins anew` });
@@ -247,7 +250,7 @@ class Thread {
   /** What is told of `trial`, which plays now. */
   #account(trial, figures, { handOverMs, totalMs }) {
     return {
-      value: shownResult(trial.sharing.result),
+      value: trial.value,
       joined: figures.joined,
       left: figures.left,
       voices: trial.players.map((player) => player.name),
@@ -268,7 +271,7 @@ class Thread {
         guard: figures.guardMs,
         total: totalMs,
       },
-      speed: 1000 / this.#setup.rateHz / trial.costMsPerFrame,
+      speed: Math.min(1000 / this.#setup.rateHz / trial.costMsPerFrame, MOST_SPEED),
       bar_s: this.#evaluator.timeline.transport.barS,
       ...this.#evaluator.footprint,
     };

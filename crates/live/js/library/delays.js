@@ -144,8 +144,8 @@ class Room {
       ends[i] = (state[at + OFFSET] | 0) + place;
       z = 0;
       if (frames <= state[at + WRITTEN]) z = gains[i] * lines[ends[i] - frames + (place < frames ? slots[i] : 0)];
-      // Once there is enough to be heard, nothing is counted any more.
-      else state[at + WRITTEN] += 1;
+      // Also when there is enough to be heard: what is kept for another process goes by it.
+      state[at + WRITTEN] += 1;
       z += damping * (state[at + DAMPED] - z);
       sum += state[at + DAMPED] = (z > SILENCE || z < -SILENCE) && z - z === 0 ? z : 0;
       if (place + 1 === slots[i]) state[at + AT] = 0;

@@ -11,11 +11,14 @@ import { rhythm } from './rhythm.js';
 import { samples } from './samples.js';
 import { shapes } from './shapes.js';
 
+/** What is called by a voice itself. */
+const SIGNALS = ['beat', 'bar'];
+
 /** All helpers, made with `toolbox`. */
 export function instruments(toolbox) {
   const rooms = [oscillators, filters, delays, shapes, envelopes, clock, rhythm, pitch, samples, controls];
   const all = Object.assign({}, ...rooms.map((room) => room(toolbox)));
-  // Who forgets the parentheses is told which ones: what builds a helper is no signal.
-  for (const [name, build] of Object.entries(all)) build.builds = name;
+  // Who forgets the parentheses is told which ones: what builds a helper is no signal. The beat is one.
+  for (const [name, build] of Object.entries(all)) if (!SIGNALS.includes(name)) build.builds = name;
   return all;
 }

@@ -80,8 +80,8 @@ export function oscillators(toolbox) {
 
   const saw = oscillator('saw', (node, cell) => (s) => {
     const hz = node.a;
-    const step = (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
     const at = s === cell.owner ? cell.offset : cell.at(s);
+    const step = (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
     const phase = state[at];
     const next = phase + step;
     state[at] = next >= 0 && next < 1 ? next : turned(next, s);
@@ -102,8 +102,9 @@ export function oscillators(toolbox) {
   });
 
   const square = oscillator('square', (node, cell) => (s) => {
+    const at = cell.at(s);
     const step = number(node.a, s) * s.dt;
-    return pulseAt(advance(state, cell.at(s), step, s), step, 0.5);
+    return pulseAt(advance(state, at, step, s), step, 0.5);
   });
 
   const pulse = toolbox.define(
@@ -113,9 +114,10 @@ export function oscillators(toolbox) {
       return (s) => {
         const hz = node.a;
         const part = node.b ?? 0.5;
+        const at = s === cell.owner ? cell.offset : cell.at(s);
         const step = (typeof hz === 'number' ? hz : number(hz, s)) * s.dt;
         const width = clamped(typeof part === 'number' ? part : number(part, s), 0, 1);
-        return pulseAt(advance(state, s === cell.owner ? cell.offset : cell.at(s), step, s), step, width);
+        return pulseAt(advance(state, at, step, s), step, width);
       };
     },
     hz('pulse'),

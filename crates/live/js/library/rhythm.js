@@ -91,7 +91,7 @@ export function rhythm(toolbox) {
     if (options === undefined) return;
     const isObject = typeof options === 'object' && options !== null;
     if (!isObject && typeof options !== 'number') refuseOption(usage, String(options));
-    for (const name in isObject ? options : undefined) if (!OPTIONS.includes(name)) refuseOption(usage, name);
+    for (const name of isObject ? Object.keys(options) : []) if (!OPTIONS.includes(name)) refuseOption(usage, name);
     const rate = isObject ? options.rate : options;
     if (rate !== undefined && !(typeof rate === 'number' && rate > 0 && rate <= MOST_RATE)) {
       throw new UsageError(`${usage}: rate is a number of steps per beat above 0, up to ${MOST_RATE}, not ${String(rate)}`);

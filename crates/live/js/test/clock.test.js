@@ -137,3 +137,12 @@ test('mistakes about the clock are told with their place', () => {
   refused("play('x', s => bpm(100))", /bpm\(\) belongs at the top level, not inside a voice/);
   refused("beat(); play('x', s => 0)", /beat\(s\) is called inside a voice/);
 });
+
+// The beat is a signal itself, wherever a signal is asked for.
+test('beat and bar as signals', () =>
+  staged((stage) => {
+    stage.save("play('a', gain(beat, 0.1)); play('b', slew(bar, 0.01)); play('c', mix(beat, bar)); play('d', bar);");
+    stage.play(9600);
+    assert.deepEqual(stage.said.filter(({ kind }) => kind === 'fault'), []);
+    assert.ok(stage.left('c').at(-1) > 0);
+  }));

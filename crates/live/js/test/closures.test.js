@@ -25,6 +25,8 @@ test('a variable that a function changes and looks at', () => {
     ['s => ({ i: 1 }).i++', undefined],
   ];
   for (const [text, name] of cases) assert.equal(kept(`let i = 0, j = 1; const notes = [1];\nplay('x', ${text});`, text), name, text);
+  // A piece is no module: it may declare a function twice, which the parser does not take.
+  assert.equal(kept("let i = 0; function k(s) { return 1 } function k(s) { return 2 } play('x', s => i++)", 's => i++'), undefined);
   const method = 'update() { p += 0.1; return [p] }';
   assert.equal(kept(`kanon('x', (mem) => { let p = 0; return { ${method} } });`, method), 'p');
   assert.equal(kept("const i = { n: 0 }; play('x', s => i.n++);", 's => i.n++'), undefined);

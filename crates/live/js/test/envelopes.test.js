@@ -121,7 +121,7 @@ test('mistakes about envelopes are told with their place', () => {
   const refused = (source, words) =>
     staged((stage) => assert.throws(() => stage.save(`\n${source}`), (error) => (assert.match(error.message, words), error.line === 2)));
   refused("play('x', adsr())", /the gate is a number or a signal.*not undefined/);
-  refused("play('x', adsr(1, 'slow'))", /the attack is a number or a signal.*not slow/);
+  refused("play('x', adsr(1, 'slow'))", /the attack is a number or a signal.*not 'slow'/);
   refused("play('x', adsr(1, 0, 0, 0, 0, 'round'))", /the shape is 'exponential' or 'linear', not round/);
   for (const wrong of ["'up'", '[]', '[1, 2]', '[[0, 1], [0.5]]', '[[0.5, 1], [0.2, 1]]', '[[-1, 0]]', '[0, -1, 1]', '[[0, NaN]]', '[[0, 1, 2, 3]]', '[s => 1]']) {
     refused(`play('x', env(${wrong}))`, /env\(points, trigger\): points are/);

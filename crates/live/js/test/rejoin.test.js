@@ -12,6 +12,7 @@ import { onset, residual } from '../testing/stage.js';
 const ECHO = `${SINE}
 const click = s => s.n % 9600 < 480 ? 0.3 * sin(880)(s) : 0;
 play('echo', feedback(click, 1, 0.31, 0.7));
+play('room', reverb(click, 6, 0.1, 1));
 play('random', s => 0.01 * s.random());
 `;
 const SECOND = 48000;
@@ -66,7 +67,7 @@ async function killed(source, { between = () => {}, meanwhile = later } = {}) {
 test('a killed host is followed by one that goes on in phase', { skip, timeout: 60000 }, async (t) => {
   const { sound, news } = await killed(ECHO);
   assert.equal(news.event, 'rejoined', news.message);
-  assert.deepEqual(news.voices, ['sine', 'echo', 'random']);
+  assert.deepEqual(news.voices, ['sine', 'echo', 'room', 'random']);
   t.diagnostic?.(`${news.silent_ms.toFixed(0)} ms of silence, there ${news.uptime_ms.toFixed(0)} ms after its start`);
   const control = await heard(ECHO, async (start) => {
     const host = start();

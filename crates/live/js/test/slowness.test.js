@@ -2,12 +2,15 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { SINE, assertSame, staged } from '../testing/stage.js';
+import { Slowness } from '../slowness.js';
+import { SINE, assertSame, largestStep, onset, residual, staged } from '../testing/stage.js';
 
-const PIECE = `${SINE}const line = delay(s => 0.1, 0.5, 0.01);
+const PIECE = `${SINE}const line = delay(saw(3), 0.5, 0.19);
+let phase = 0;
+play('own', s => { phase = (phase + 220 / s.sr) % 1; return 0.3 * Math.sin(2 * Math.PI * phase); });
 play('slow', s => {
   if (s.n > 12000) for (let i = 0; i < 60000; i++) s.state[0] += Math.sqrt(i);
-  return 0.01;
+  return 0.3 * Math.sin(2 * Math.PI * 50 * s.t);
 });
 play('delayed', line);`;
 
@@ -24,13 +27,26 @@ test('a voice that becomes too slow is stopped by name', () =>
       }
       for (const each of [stage, control]) each.play(24000);
       const faults = stage.said.filter(({ kind }) => kind === 'fault');
-      assert.deepEqual(faults.map(({ what, voice, line }) => ({ what, voice, line })), [{ what: 'slow', voice: 'slow', line: 6 }]);
+      assert.deepEqual(faults.map(({ what, voice, line }) => ({ what, voice, line })), [{ what: 'slow', voice: 'slow', line: 8 }]);
       assert.match(faults[0].message, /voice slow is too slow: all voices together render at 0\.\d\d x real time: it is left out/);
       assert.equal(stage.left('slow').at(-1), 0);
+      assert.ok(largestStep(stage.left('slow')) < 0.01, `it falls silent without a step: ${largestStep(stage.left('slow'))}`);
       assertSame(stage, control, 'sine');
       assertSame(stage, control, 'delayed');
+      const own = stage.left('own');
+      assert.ok(residual(own.slice(onset(own) + 2400)) < 1e-6, 'a voice that can not be rewound is called once for each frame');
     }),
   ));
+
+// What was fast for a while is judged by what it is now.
+test('slow after fast', () => {
+  const slowness = new Slowness();
+  const low = { setup: { rateHz: 48000, leadFrames: 9600 }, lead: 100 };
+  for (let i = 0; i < 200; i++) assert.equal(slowness.note(low, 256, 1), undefined);
+  const speeds = Array.from({ length: 40 }, () => slowness.note(low, 256, 20)).filter((speed) => speed !== undefined);
+  assert.ok(speeds.length > 1 && speeds.at(-1) > 0.26 && speeds.at(-1) < 0.27, `${speeds}`);
+  for (let i = 0; i < 200; i++) assert.equal(slowness.note({ ...low, lead: 9000 }, 256, 20), undefined);
+});
 
 // Nobody is stopped where the machine was busy with something else for some chunks, or the lead is long enough.
 test('who is fast is not stopped', () =>

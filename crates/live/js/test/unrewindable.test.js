@@ -27,6 +27,21 @@ test('what others change leaves it alone', () =>
     assert.ok(Math.abs(stage.left('level').at(-1) - 28 / 30) < 1e-6);
   }));
 
+// Also where code changes a name that others use, and all are tried with it.
+test('a name that changes while it is held', () =>
+  staged((stage) => {
+    stage.save(`let level = 0.1; ${OWN}play('other', s => level);`);
+    stage.play(9600);
+    for (let i = 0; i < 5; i++) {
+      stage.save(`level = ${0.1 + i / 100}`, { add: true });
+      stage.play(2560);
+    }
+    stage.play(19200);
+    const left = stage.left('own');
+    assert.ok(residual(left.slice(onset(left) + 2400)) < 1e-6);
+    assert.ok(Math.abs(stage.left('other').at(-1) - 0.14) < 1e-6);
+  }));
+
 // Muted, it falls silent at once, without a step; and comes back.
 test('a mute is heard at once', () =>
   staged((stage) => {

@@ -50,14 +50,17 @@ fn edited(edit: &Edit) -> String {
         1 => "1 voice".to_owned(),
         n => format!("{n} voices"),
     };
-    let value = edit.value.as_ref().map(|value| format!("{value}\n")).unwrap_or_default();
+    let speed =
+        if edit.voices.is_empty() { String::new() } else { format!(" ({:.1}x real time)", edit.speed) };
     let mut text = format!(
-        "{value}heard in {:.0} ms: {count}{}{} ({:.1}x real time)",
+        "heard in {:.0} ms: {count}{}{}{speed}",
         edit.timings_ms.hand_over + edit.timings_ms.total,
         named("+", &edit.joined),
         named("-", &edit.left),
-        edit.speed
     );
+    if let Some(value) = &edit.value {
+        text.push_str(&format!("\n    = {value}"));
+    }
     let lines = edit.unrewindable_lines.iter().copied().chain(std::iter::repeat(None));
     for (name, line) in edit.unrewindable.iter().zip(lines) {
         let place = line.map(|line| format!(" (line {line})")).unwrap_or_default();
