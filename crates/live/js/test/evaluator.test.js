@@ -114,8 +114,9 @@ test('the fade of solo and unsolo', () =>
     const two = `play('a', s => 0.25); play('b', s => 0.5);`;
     const halfway = () => {
       stage.play(48000);
-      const [from] = stage.left('b').slice(-48000).map((x, i) => [x, i]).filter(([x]) => x !== stage.left('b').at(-48001)).map(([, i]) => i);
-      return Math.abs(stage.left('b').at(-48000 + from + 12000) - 0.25);
+      const levels = stage.left('b').slice(-48001);
+      const from = levels.findIndex((x) => x !== levels[0]);
+      return Math.abs(levels[from + 12000] - 0.25);
     };
     stage.save(two);
     stage.play(9600);

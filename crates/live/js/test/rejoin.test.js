@@ -80,7 +80,9 @@ test('a killed host is followed by one that goes on in phase', { skip, timeout: 
   const first = differs.indexOf(true);
   assert.ok(first > SECOND / 4, `the same for ${first} frames up to where the first host has ended`);
   const again = first + differs.slice(first, first + SECOND / 2).lastIndexOf(true) + 1;
-  const stop = differs.indexOf(true, again);
+  // Both may have been stopped at one frame: then nothing differs any more.
+  const other = differs.indexOf(true, again);
+  const stop = other < 0 ? a.length : other;
   assert.ok(stop - again > SECOND / 4, `from ${first} to ${again} another sound, then the same up to ${stop}`);
 });
 
