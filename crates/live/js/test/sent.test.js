@@ -288,7 +288,7 @@ test('a block that is too long', () =>
 
 // What is sent is tried beside what plays, whose lines remember only what they were given: also where it is refused, where it
 // changes a name that others use and is refused, and where it is too much for all.
-test('the lines of other voices are left alone', () => {
+test('the lines of other voices are left alone', { timeout: 60000 }, () => {
   const inner = "tri(seq('c4 e4 g4 c5', { rate: 16 }))";
   const piece = `let f = 1; const of = { d: delay(${inner}, 1, 0.195), b: feedback(${inner}, 1, 0.19, 0.5), r: reverb(${inner}, 0.5, 0.3, 0.5) };
     play('ref', s => 0.1 * f * (of.d(s) + of.b(s) + of.r(s))); const low = sin(300); play('x', s => 0.1 * low(s));`;

@@ -16,7 +16,7 @@ play('delayed', line);`;
 
 // The clock goes on while it renders, as it does not in the embedded runtime's tests: it is stopped by name, and the others play on, bit by bit.
 const clockGoesOn = process.versions.quickjs === undefined;
-test('a voice that becomes too slow is stopped by name', { skip: !clockGoesOn }, () =>
+test('a voice that becomes too slow is stopped by name', { skip: !clockGoesOn, timeout: 60000 }, () =>
   staged((stage) =>
     staged((control) => {
       stage.save(PIECE);
