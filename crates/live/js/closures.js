@@ -1,8 +1,8 @@
 // Voices that keep state where it can't be restored, by their text: a variable outside the function that it changes and, before
 // that, looks at. It finds what a shadow run can't: what changes only now and then.
 
-import { parse, patternNames } from './modules.js';
-import { children, usesFromOutside } from './references.js';
+import { parse, patternIdentifiers, patternNames } from './modules.js';
+import { assignedBy, children, usesFromOutside } from './references.js';
 
 /** Longer texts are not looked through: it would take too long beside what plays. */
 const LONGEST = 200000;
@@ -57,17 +57,9 @@ function keptBy(node) {
 
 /** What is assigned to below a node: where the name stands, and whether that looks at what it was before. */
 function* writesBelow(node) {
-  if (node.type === 'UpdateExpression' && node.argument.type === 'Identifier') yield { target: node.argument.start, reads: true };
-  else if (node.type === 'AssignmentExpression') {
-    const names = node.left.type === 'MemberExpression' ? [] : identifiers(node.left);
-    for (const { start } of names) yield { target: start, reads: node.operator !== '=' };
-  }
+  const reads = (node.operator ?? '=') !== '=';
+  for (const { start } of patternIdentifiers(assignedBy(node))) yield { target: start, reads };
   for (const child of children(node)) yield* writesBelow(child);
-}
-
-function identifiers(pattern) {
-  if (pattern.type === 'Identifier') return [pattern];
-  return [...children(pattern)].flatMap(identifiers);
 }
 
 /** Where the first statement of a function ends that sets the variable whatever happens; NaN where there is none. */
@@ -75,7 +67,7 @@ function firstSet({ body }, name) {
   if (body.type !== 'BlockStatement') return NaN;
   const sets = body.body.find(({ type, expression }) => {
     const isSet = type === 'ExpressionStatement' && expression.type === 'AssignmentExpression' && expression.operator === '=';
-    return isSet && expression.left.type !== 'MemberExpression' && patternNames(expression.left).includes(name);
+    return isSet && patternNames(expression.left).includes(name);
   });
   return sets?.end ?? NaN;
 }

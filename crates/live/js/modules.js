@@ -66,19 +66,24 @@ export function edited(source, edits) {
   return text + source.slice(at);
 }
 
-/** The names that a pattern binds. */
+/** The names that a pattern declares or assigns. */
 export function patternNames(pattern) {
+  return patternIdentifiers(pattern).map(({ name }) => name);
+}
+
+/** The same as they stand in the text: those of members and of what is assigned by default are none. */
+export function patternIdentifiers(pattern) {
   switch (pattern?.type) {
     case 'Identifier':
-      return [pattern.name];
+      return [pattern];
     case 'ObjectPattern':
-      return pattern.properties.flatMap((property) => patternNames(property.value ?? property.argument));
+      return pattern.properties.flatMap((property) => patternIdentifiers(property.value ?? property.argument));
     case 'ArrayPattern':
-      return pattern.elements.flatMap(patternNames);
+      return pattern.elements.flatMap(patternIdentifiers);
     case 'AssignmentPattern':
-      return patternNames(pattern.left);
+      return patternIdentifiers(pattern.left);
     case 'RestElement':
-      return patternNames(pattern.argument);
+      return patternIdentifiers(pattern.argument);
     default:
       return [];
   }

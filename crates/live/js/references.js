@@ -30,7 +30,7 @@ export function usesFromOutside(node) {
 export function changedLater(program) {
   const names = new Set();
   const look = (node, inside) => {
-    if (inside) for (const name of patternNames(TARGETS[node.type]?.(node))) names.add(name);
+    if (inside) for (const name of patternNames(assignedBy(node))) names.add(name);
     for (const child of children(node)) look(child, inside || LATER.test(node.type));
   };
   look(program, false);
@@ -39,7 +39,11 @@ export function changedLater(program) {
 
 const LATER = /Function|^Class/;
 
-/** What a node assigns. */
+/** The pattern that a node assigns to, if it does. */
+export function assignedBy(node) {
+  return TARGETS[node.type]?.(node);
+}
+
 const TARGETS = {
   AssignmentExpression: ({ left }) => left,
   UpdateExpression: ({ argument }) => argument,

@@ -81,6 +81,7 @@ export class Shadow {
   /** Renders rounds until the closures are warm, the first of them twice: whose two results differ can't be rewound. */
   #warm() {
     const { arena, setup, head } = this.#timeline;
+    // A run before this one may have left them further on.
     this.#again();
     const start = arena.all.slice(0, arena.used);
     const began = performance.now();

@@ -16,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   forebay send bass.js                    the file's voices join what plays, or replace those of their name
   forebay send 'stop(\"bass\",2)'
+  forebay send 'list()'                   what the last statement comes to is shown
   forebay send - --name song.js:12 <part.js
   forebay send song.js --whole            as if it had been saved: what is not in it fades out
   forebay send 'f=330' --session song     where several sessions run

@@ -11,14 +11,11 @@ import { rhythm } from './rhythm.js';
 import { samples } from './samples.js';
 import { shapes } from './shapes.js';
 
-/** What is called by a voice itself. */
-const SIGNALS = ['beat', 'bar'];
-
 /** All helpers, made with `toolbox`. */
 export function instruments(toolbox) {
-  const rooms = [oscillators, filters, delays, shapes, envelopes, clock, rhythm, pitch, samples, controls];
-  const all = Object.assign({}, ...rooms.map((room) => room(toolbox)));
-  // Who forgets the parentheses is told which ones: what builds a helper is no signal. The beat is one.
-  for (const [name, build] of Object.entries(all)) if (!SIGNALS.includes(name)) build.builds = name;
-  return all;
+  const rooms = [oscillators, filters, delays, shapes, envelopes, rhythm, pitch, samples, controls];
+  const builders = Object.assign({}, ...rooms.map((room) => room(toolbox)));
+  // Who forgets the parentheses is told which ones: what builds a helper is no signal, as the clock's are.
+  for (const [name, build] of Object.entries(builders)) build.builds = name;
+  return { ...builders, ...clock(toolbox) };
 }

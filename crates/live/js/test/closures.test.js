@@ -16,6 +16,8 @@ test('a variable that a function changes and looks at', () => {
     ['s => { const next = () => { i = i + 1; return i }; return next() }', 'i'],
     ['s => { [i, j] = [j, i]; return 0.1 }', 'i'],
     ['function (s) { return i++ }', 'i'],
+    ['s => { const was = i; for (i of notes) s.state[0] = i; return was }', 'i'],
+    ['s => { [s.state[0] = i, notes[i]] = [1, 2]; return 0.1 }', undefined],
     // What is set before it is looked at, or never looked at, is no state.
     ['s => { i = s.t; return i * 0.1 }', undefined],
     ['s => { i = s.t; return 0.1 }', undefined],
